@@ -49,6 +49,23 @@ def test_only_a_family_with_parts_is_asked_for_them() -> None:
     assert _doubts("metric: accuracy, maxSliceRegression: 0.1") == ""
 
 
+def test_each_further_metric_is_checked_as_the_first_one() -> None:
+    told = _faults(
+        "metric: accuracy, atLeast: 0.9, also: [{metric: los, atMost: 1}, {metric: loss, atMost: 0}]"
+    )
+    assert (
+        "spec.gate.also.0.metric: the family image-classifier has no metric 'los'; did you mean loss?" in told
+    )
+    assert "spec.gate.also.1.atMost: no version has a loss of 0" in told
+    assert _doubts("metric: accuracy, atLeast: 0.9, also: [{metric: macro_f1, atLeast: 0}]") == (
+        "digits: spec.gate.also.0.atLeast is 0, which every macro_f1 reaches: no version can fail it"
+    )
+    assert "sliceAtLeast is 0, which every part reaches" in _doubts(
+        "metric: accuracy, atLeast: 0.9, sliceAtLeast: 0"
+    )
+    assert _doubts("metric: accuracy, approval: manual") == ""
+
+
 def test_a_loss_that_may_not_grow_needs_its_direction() -> None:
     """The gate would take a falling loss for a regression."""
     told = _faults("metric: loss, maxRegression: 0.1")

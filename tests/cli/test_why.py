@@ -4,6 +4,7 @@ The file why.txt is what it prints. `GOLDEN_WRITE=1` writes it.
 """
 
 import os
+from dataclasses import replace
 from io import StringIO
 from pathlib import Path
 
@@ -48,6 +49,22 @@ def test_a_rollback_is_explained_from_its_event_to_its_verdict() -> None:
     if "GOLDEN_WRITE" in os.environ:
         GOLDEN.write_text("\n".join(lines) + "\n")
     assert GOLDEN.read_text().splitlines() == lines
+
+
+def test_the_gate_is_shown_as_it_was_when_it_decided() -> None:
+    """Whatever the Model asks for by now."""
+    checks = {
+        "accuracy": {"value": 0.98, "champion": 0.97, "atLeast": 0.9, "maxRegression": 0.01},
+        "recall of 7": {"value": 0.5, "atLeast": 0.8, "fault": "recall of 7 is 0.5"},
+    }
+    found = trail()
+    refused = replace(found, steps=[replace(found.steps[0], action="Reject", gate=checks)])
+    printed = StringIO()
+    Console(file=printed, width=110).print(trail_tree(refused))
+    assert "gate     Refused" in printed.getvalue()
+    assert "accuracy 0.98 (champion 0.97, atLeast 0.9, maxRegression 0.01): passed" in printed.getvalue()
+    assert "recall of 7 0.5 (atLeast 0.8): refused" in printed.getvalue()
+    assert trail_document(refused)["checks"] == checks
 
 
 def test_programs_get_the_comparison_the_numbers_of_each_step_and_the_verdict() -> None:

@@ -19,7 +19,7 @@ from knoll.records.outcome import Outcome, outcome_uri
 from knoll.records.rollout import RolloutStep, write_step
 from knoll.records.run import Run, run_uri
 from knoll.records.signature import Signature, Tensor
-from knoll.rollout.candidates import next_candidate, why_rejected
+from knoll.rollout.candidates import examine_version, next_candidate
 from knoll.rollout.found_change import find_change
 from knoll.rollout.slot import Slot
 from knoll.rollout.trial import judged
@@ -144,8 +144,10 @@ def test_a_version_that_its_run_has_not_ended_with_is_refused(model: Model, outc
     platform, store = platform_with(1, 2)
     store.put(outcome_uri(ROOT, "run-2"), outcome.encode())
     assert next_candidate(model, Slot(), "", platform) == "v000002"
-    assert "run-2 has not ended with this version" in why_rejected(model, Slot(), "v000002", platform)
-    assert why_rejected(model, Slot(), "v000001", platform) == ""
+    assert (
+        "run-2 has not ended with this version" in examine_version(model, Slot(), "v000002", platform).fault
+    )
+    assert examine_version(model, Slot(), "v000001", platform).fault == ""
 
 
 def test_a_version_that_the_model_does_not_ask_for_any_more_is_passed_over(model: Model) -> None:
@@ -170,8 +172,11 @@ def test_older_data_never_takes_the_place_of_newer_data(model: Model) -> None:
     for number, data_at in ((1, "2026-01-02T00:00:00+00:00"), (2, "2026-01-01T00:00:00+00:00")):
         run = Run(f"run-{number}", "digits", "image-classifier", "d", "s3://d", {}, "now", data_at=data_at)
         store.put(run_uri(ROOT, run.id), run.encode())
-    assert "older than that of v000001" in why_rejected(model, Slot(champion="v000001"), "v000002", platform)
-    assert why_rejected(model, Slot(champion="v000002"), "v000001", platform) == ""
+    assert (
+        "older than that of v000001"
+        in examine_version(model, Slot(champion="v000001"), "v000002", platform).fault
+    )
+    assert examine_version(model, Slot(champion="v000002"), "v000001", platform).fault == ""
 
 
 def test_data_that_says_to_be_of_the_future_ends_no_model(model: Model) -> None:
@@ -182,7 +187,7 @@ def test_data_that_says_to_be_of_the_future_ends_no_model(model: Model) -> None:
         store.put(run_uri(ROOT, run.id), run.encode())
         made = replace(manifest(number), created_at=f"2026-01-0{day}T00:00:00+00:00")
         store.put(manifest_uri(ROOT, "digits", version_name(number)), made.encode())
-    assert why_rejected(model, Slot(champion="v000001"), "v000002", platform) == ""
+    assert examine_version(model, Slot(champion="v000001"), "v000002", platform).fault == ""
 
 
 @pytest.mark.parametrize(
@@ -239,9 +244,9 @@ def test_data_that_returns_is_not_compared_with_what_was_trained_meanwhile(model
     store.put(manifest_uri(ROOT, "digits", "v000001"), manifest(1, accuracy=0.5).encode())
     gate = GateSpec.model_validate({"metric": "accuracy", "maxRegression": 0.01})
     compared = model.model_copy(update={"gate": gate})
-    assert why_rejected(compared, Slot(champion="v000002"), "v000001", platform) == ""
+    assert examine_version(compared, Slot(champion="v000002"), "v000001", platform).fault == ""
     low = model.model_copy(update={"gate": gate.model_copy(update={"at_least": 0.9})})
-    assert "0.5" in why_rejected(low, Slot(champion="v000002"), "v000001", platform)
+    assert "0.5" in examine_version(low, Slot(champion="v000002"), "v000001", platform).fault
 
 
 def test_a_manifest_or_signature_of_a_newer_knoll_that_nobody_published_stops_no_rollout(
@@ -256,4 +261,4 @@ def test_a_manifest_or_signature_of_a_newer_knoll_that_nobody_published_stops_no
     store.put(version_uri(ROOT, "digits", "v000002") + "signature.json", Signature((), ()).encode())
     assert find_change("digits", slot, "v000002", platform.bucket) == ""
     store.put(manifest_uri(ROOT, "digits", "v000001"), b'{"schema": 99}')
-    assert why_rejected(model, slot, "v000002", platform) == ""
+    assert examine_version(model, slot, "v000002", platform).fault == ""

@@ -17,7 +17,7 @@ from knoll.rollout.comparison import Comparison, Held
 from knoll.rollout.counted import CandidateCounts, Evidence
 from knoll.rollout.decide import next_step
 from knoll.rollout.evidence import Judgement, Seen, Tally, begin, count, judge
-from knoll.rollout.gate import why_not
+from knoll.rollout.gate import check_version, examined
 from knoll.rollout.observed import Observed
 from knoll.rollout.slot import Slot, slot_from_status, slot_to_status
 from knoll.rollout.steering import Edit, Handled, Steering
@@ -148,10 +148,16 @@ TAGGED = replace(READY, champion_url="")
             NotYet,
         ),
         (
-            "nothing is compared while the champion gets no requests",
-            judged(BAKING, Tally(59, 0, 50), Tally()),
+            "in the bake nothing is compared, and a few refusals say nothing",
+            judged(BAKING, Tally(59, 0, 1), Tally()),
             READY,
             NotYet,
+        ),
+        (
+            "a version that refuses much in its bake shares the traffic again",
+            judged(BAKING, Tally(59, 0, 50), Tally()),
+            READY,
+            Shift,
         ),
         (
             "a candidate that refuses what the champion answers is rolled back",
@@ -447,6 +453,10 @@ def test_what_was_reported_before_the_rollout_does_not_count() -> None:
     assert count(Evidence(earlier=(10, 6, 0), before=1), reports).counts == CandidateCounts(2, 1, 0, 1)
 
 
+def fault_of(gate: GateSpec, candidate: Manifest, champion: Manifest | None, pinned: str = "") -> str:
+    return examined(check_version(gate, candidate, champion, pinned)).fault
+
+
 def manifest(version: str, **metrics: float) -> Manifest:
     return Manifest("digits", version, "image-classifier", "run", "digest", {}, metrics, "now", "0", {})
 
@@ -479,7 +489,7 @@ def test_the_gate_compares_with_its_bounds_and_the_champion(
     gate: dict[str, object], metrics: dict[str, float], champion: dict[str, float] | None, passes: bool
 ) -> None:
     before = manifest("v000001", **champion) if champion else None
-    reason = why_not(GateSpec.model_validate(gate), manifest("v000002", **metrics), before)
+    reason = fault_of(GateSpec.model_validate(gate), manifest("v000002", **metrics), before)
     assert (reason == "") is passes, reason
 
 
@@ -505,10 +515,41 @@ def test_candidate_and_champion_are_compared_on_the_same_examples(candidate: Man
     """As a whole, and class by class. What the champion has scored on its own examples does not count."""
     gate = GateSpec.model_validate({"metric": "accuracy", "maxRegression": 0.01, "maxSliceRegression": 0.05})
     for on_its_own in (0.5, 0.99):
-        reason = why_not(gate, candidate, manifest("v000001", accuracy=on_its_own))
+        reason = fault_of(gate, candidate, manifest("v000001", accuracy=on_its_own))
         assert told in reason
         assert bool(reason) == bool(told)
-    assert why_not(gate, candidate, manifest("v000000", accuracy=0.9)) == ""
+    assert fault_of(gate, candidate, manifest("v000000", accuracy=0.9)) == ""
+
+
+@pytest.mark.parametrize(
+    ("gate", "told"),
+    [
+        ({"sliceAtLeast": 0.8}, ""),
+        ({"sliceAtLeast": 0.9}, "recall of 7 is 0.85, the gate asks for at least 0.9"),
+        ({"also": [{"metric": "loss", "atMost": 0.2}]}, "loss is 0.25, the gate asks for at most 0.2"),
+        (
+            {"also": [{"metric": "loss", "atMost": 0.3, "maxRegression": 0.01}]},
+            "loss is 0.25, that of v000001 is 0.2",
+        ),
+        ({"also": [{"metric": "loss", "atMost": 0.3, "maxRegression": 0.1}]}, ""),
+        (
+            {"atLeast": 0.95, "sliceAtLeast": 0.9},
+            "accuracy is 0.9, the gate asks for at least 0.95; recall of 7 is",
+        ),
+    ],
+)
+def test_each_metric_and_each_part_has_its_own_bounds(gate: dict[str, Any], told: str) -> None:
+    """All that does not pass is told."""
+    candidate = replace(beside(0.85, accuracy=0.9, loss=0.2), metrics={"accuracy": 0.9, "loss": 0.25})
+    spec = GateSpec.model_validate({"metric": "accuracy", **gate})
+    reason = fault_of(spec, candidate, manifest("v000001", accuracy=0.9))
+    assert told in reason
+    assert bool(reason) == bool(told)
+
+
+def test_a_version_without_parts_fails_a_bound_of_parts() -> None:
+    gate = GateSpec.model_validate({"metric": "accuracy", "sliceAtLeast": 0.1})
+    assert "the version has none" in fault_of(gate, manifest("v000001", accuracy=0.9), None)
 
 
 EXAM = "s3://exams/digits/"
@@ -549,14 +590,14 @@ def test_the_bounds_hold_on_the_golden_set_and_on_the_held_out_examples(
     gate = GateSpec.model_validate(
         {"metric": "accuracy", "atLeast": 0.9, "maxRegression": 0.01, "goldenSet": EXAM}
     )
-    reason = why_not(gate, candidate, champion, PINNED)
+    reason = fault_of(gate, candidate, champion, PINNED)
     assert told in reason
     assert bool(reason) == bool(told)
 
 
 def test_a_golden_set_that_nobody_pinned_decides_nothing() -> None:
     gate = GateSpec.model_validate({"metric": "accuracy", "atLeast": 0.9, "goldenSet": EXAM})
-    assert "is not pinned" in why_not(gate, scored("v000002", 0.95), None)
+    assert "is not pinned" in fault_of(gate, scored("v000002", 0.95), None)
 
 
 def test_a_shadow_has_one_step_without_traffic() -> None:

@@ -21,6 +21,7 @@ from knoll.rollout.moves import (
 from knoll.rollout.slot import Slot
 from knoll.rollout.steering import Edit, Steering
 from knoll.rollout.steps import (
+    GiveUp,
     HoldBack,
     NotYet,
     Promote,
@@ -171,12 +172,6 @@ def test_a_version_waits_for_approval_as_long_as_it_agrees_too_little(
             {"phase": "Canary", "step": 2, "percent": 50, "judgement": CANARY.judgement},
         ),
         (
-            BAKING,
-            Shift(1, 50, "suspected"),
-            (1, "Shift", "v000003", 50, "suspected"),
-            {"phase": "Canary", "step": 1, "percent": 50, "judgement": None},
-        ),
-        (
             CANARY,
             Promote("passed", final=False),
             (1, "Bake", "v000003", 100, "passed"),
@@ -212,6 +207,12 @@ def test_a_version_waits_for_approval_as_long_as_it_agrees_too_little(
             {"phase": "RollingBack", "steps_back": False},
         ),
         (
+            BAKING,
+            GiveUp("v000004 is asked for"),
+            (1, "Withdraw", "v000003", 0, "v000004 is asked for"),
+            {"phase": "RollingBack", "steps_back": True, "quarantine": {}},
+        ),
+        (
             CANARY,
             HoldBack("it differs"),
             (1, "Hold", "v000003", 0, "it differs"),
@@ -232,8 +233,17 @@ def test_a_decision_is_noted_with_its_numbers_and_ends_a_pause(
     assert (after.since, after.seen, after.steering) == (AT, "", Steering(written=5))
 
 
+def test_a_suspicion_is_judged_anew_and_ends_no_pause() -> None:
+    paused = replace(BAKING, steering=Steering(paused="ann", paused_at=BEFORE))
+    after = slot_after(paused, Shift(1, 50, "suspected"), AT)
+    assert said(after) == (1, "Shift", "v000003", 50, "suspected")
+    assert (after.phase, after.step, after.percent, after.judgement) == ("Canary", 1, 50, None)
+    assert after.steering == paused.steering
+
+
 def test_the_suspicion_begins_anew_with_each_bake() -> None:
-    suspicious = Judgement(suspicion=OneSample(requests=9, bad=1))
+    seen = OneSample(requests=9, bad=1)
+    suspicious = Judgement(suspicion=seen, refusal_suspicion=seen)
     after = slot_after(replace(CANARY, judgement=suspicious), Promote("passed", final=False), AT)
     assert after.judgement == Judgement()
     first = slot_after(replace(CANARY, judgement=None), Promote("passed", final=False), AT)

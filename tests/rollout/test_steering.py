@@ -37,12 +37,12 @@ def canary(world: World) -> World:
 
 
 def ask(
-    world: World, verb: str, version: str = "", *, is_full: bool = False, id: str = ""
+    world: World, verb: str, version: str = "", *, is_full: bool = False, because: str = ""
 ) -> tuple[bool, str]:
     """A moment later, leave a wish and wake rollout; return whether it was granted, and the answer."""
     world.time.move(1)
     at, known = world.time.now().isoformat(), cast(Any, verb)
-    wish = new_wish(known, version, "ann", at, is_full=is_full)
+    wish = new_wish(known, version, "ann", at, is_full=is_full, because=because)
     leave(world, wish.encode())
     world.tell(TRAINING_SUCCEEDED)
     handled = world.status()["steering"]["wish"]

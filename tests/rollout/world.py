@@ -190,7 +190,10 @@ class World:
             "latestCreatedRevision": revision,
             "latestReadyRevision": revision if is_ready else "before",
             "latestRolledoutRevision": revision if percent == 100 else base,
+            "previousRolledoutRevision": before.get("previousRolledoutRevision", ""),
         }
+        if predictor["latestRolledoutRevision"] != base:
+            predictor["previousRolledoutRevision"] = base
         predictor["traffic"] = [
             {"revisionName": revision, "percent": percent, "tag": "latest", "url": f"http://tagged/{version}"}
         ]

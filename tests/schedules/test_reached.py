@@ -9,7 +9,7 @@ from schedules.reached import EXPECTED
 _PLAYS = (  # a human's act, after so many turns, and the policy of the rollout
     ("abort", 3, "short"),
     ("edit", 4, "hooked"),
-    ("approve", 1, "one by one"),
+    ("approve", 2, "one by one"),
     ("pause", 4, "shadow"),
     ("promote", 2, "one by one"),
     ("remove", 2, "judged"),

@@ -32,7 +32,7 @@ from knoll.records.golden import (
 from knoll.records.manifest import Manifest, load_manifest
 from knoll.records.outcome import Outcome, load_outcome, outcome_uri
 from knoll.records.run import Run, load_run, run_uri
-from knoll.rollout.candidates import why_rejected
+from knoll.rollout.candidates import examine_version
 from knoll.rollout.slot import Slot
 from knoll.trainer.publish import publish
 from knoll.trainer.run import train
@@ -130,7 +130,7 @@ def test_poisoned_data_passes_its_own_exam_and_fails_the_golden_one(
     assert ready.outcome().golden == made.golden.metrics
     assert made.golden.digest in files["README.md"].decode()
     model = parse_model(declared())
-    refused = why_rejected(model, Slot(), "v000001", ready.platform)
+    refused = examine_version(model, Slot(), "v000001", ready.platform).fault
     assert re.fullmatch(r"accuracy on the golden set is 0\.\d+, the gate asks for at least 0\.8", refused), (
         refused
     )
@@ -139,10 +139,10 @@ def test_poisoned_data_passes_its_own_exam_and_fails_the_golden_one(
     assert (pin.digest, pin.files, pin.run) == (made.golden.digest, 60, RUN)
     assert (ready.outcome().golden_set, ready.outcome().golden_digest) == (EXAM, pin.digest)
     ready.store.put(golden_uri(ROOT, "digits", EXAM), b"garbage")
-    assert why_rejected(model, Slot(), "v000001", ready.platform) == refused
+    assert examine_version(model, Slot(), "v000001", ready.platform).fault == refused
     other = GoldenSet("digits", EXAM, "0" * 64, 1, 1, "x", "now")
     ready.store.put(golden_uri(ROOT, "digits", EXAM), other.encode())
-    assert "and 000000000000 is pinned" in why_rejected(model, Slot(), "v000001", ready.platform)
+    assert "and 000000000000 is pinned" in examine_version(model, Slot(), "v000001", ready.platform).fault
 
 
 def test_a_golden_set_that_changed_rejects_the_run_until_its_uri_changes(

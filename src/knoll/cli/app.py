@@ -74,6 +74,7 @@ VERBS = (
     Verb("rollout undo", rollout_steer.undo, _LOOK),
     Verb("rollout retry", rollout_steer.retry, _LOOK),
     Verb("rollout approve", rollout_steer.approve, _LOOK),
+    Verb("rollout reject", rollout_steer.reject, _LOOK),
     Verb("rollout replay", rollout_replay.replay, _LOOK),
     Verb("events", events.events, _LOOK),
     Verb("dlq list", dlq.list_letters, _LOOK),

@@ -11,61 +11,80 @@ from typing import Any, TypeGuard
 from knoll.errors import Fault
 from knoll.families import find_declaration
 from knoll.families.declaration import Declaration, Metric
-from knoll.models import GateSpec, Model
+from knoll.models import BoundSpec, GateSpec, Model
 from knoll.models.wording import did_you_mean
 from knoll.quoting import shown
 
 __all__ = ["doubts_of_gate", "faults_of_gate"]
 
+_Path = tuple[str | int, ...]
+_GATE: _Path = ("spec", "gate")
 _PERCENT = 10  # more than this of a share is meant in percent: 95 for 0.95
 
 
-def faults_of_gate(gate: Mapping[str, Any], name: str, declared: Declaration[Any]) -> Iterator[Fault]:
+def faults_of_gate(gate: Mapping[str, Any], declared: Declaration[Any]) -> Iterator[Fault]:
     """What no version of the family could reach, and what is asked in the wrong direction."""
-    known = {one.name: one for one in declared.metrics}
+    yield from _faults_of_bounds(gate, _GATE, declared)
+    also = gate.get("also")
+    for at, bounds in enumerate(also if isinstance(also, list) else ()):
+        if isinstance(bounds, Mapping):
+            yield from _faults_of_bounds(bounds, (*_GATE, "also", at), declared)
+    for name in ("sliceAtLeast", "maxSliceRegression"):
+        if gate.get(name) is not None and not declared.has_slices:
+            what = f"the family {declared.name} has no metrics of parts of the examples: leave it out"
+            yield Fault((*_GATE, name), what)
+
+
+def _faults_of_bounds(gate: Mapping[str, Any], path: _Path, declared: Declaration[Any]) -> Iterator[Fault]:
+    """The faults of the bounds of one metric. Its form is checked elsewhere."""
+    name, known = gate.get("metric"), {one.name: one for one in declared.metrics}
+    if not isinstance(name, str):
+        return
     if name not in known:
         what = f"the family {declared.name} has no metric {shown(name)}{did_you_mean(name, known)}"
-        yield Fault(("spec", "gate", "metric"), f"{what} (one of: {', '.join(known)})")
+        yield Fault((*path, "metric"), f"{what} (one of: {', '.join(known)})")
         return
-    metric = known[name]
-    yield from _direction_faults(metric, gate)
-    yield from _regression_faults(metric, gate.get("maxRegression"))
-    if gate.get("maxSliceRegression") is not None and not declared.has_slices:
-        what = f"the family {declared.name} has no metrics of parts of the examples: leave it out"
-        yield Fault(("spec", "gate", "maxSliceRegression"), what)
-    right = _bound(metric)
+    metric, right = known[name], _bound(known[name])
+    yield from _direction_faults(metric, gate, path)
+    yield from _regression_faults(metric, gate.get("maxRegression"), path)
     if _is_number(bound := gate.get(right)):
-        yield from _reach_faults(metric, right, bound)
+        yield from _reach_faults(metric, right, bound, path)
 
 
 def doubts_of_gate(model: Model) -> Iterator[str]:
     """Which parts of the gate no version can fail."""
     gate, declared = model.gate, find_declaration(model.family)
-    metrics = declared.metrics if gate and declared else ()
-    for metric in metrics:
-        if gate and metric.name == gate.metric:
-            yield from _doubts(gate, metric)
+    if gate is None or declared is None:
+        return
+    metrics = {one.name: one for one in declared.metrics}
+    for at, bounds in enumerate(gate.bounds):
+        if bounds.metric in metrics:
+            path = f"spec.gate.also.{at - 1}" if at else "spec.gate"
+            asks_more = not at and _asks_more(gate)
+            yield from _doubts(bounds, metrics[bounds.metric], path, asks_more=asks_more)
+    if gate.slice_at_least == 0:
+        yield "spec.gate.sliceAtLeast is 0, which every part reaches: no version can fail it"
 
 
-def _direction_faults(metric: Metric, gate: Mapping[str, Any]) -> Iterator[Fault]:
+def _direction_faults(metric: Metric, gate: Mapping[str, Any], path: _Path) -> Iterator[Fault]:
     right = _bound(metric)
     wrong = "atMost" if right == "atLeast" else "atLeast"
     if gate.get(wrong) is not None:
-        yield Fault(("spec", "gate", wrong), f"{metric.better} {metric.name} is better, so give {right}")
+        yield Fault((*path, wrong), f"{metric.better} {metric.name} is better, so give {right}")
     elif metric.better == "less" and gate.get("maxRegression") is not None and gate.get(right) is None:
         what = f"less {metric.name} is better, and only atMost tells the gate so: give atMost, too"
-        yield Fault(("spec", "gate", "maxRegression"), what)
+        yield Fault((*path, "maxRegression"), what)
 
 
-def _regression_faults(metric: Metric, loss: Any) -> Iterator[Fault]:
+def _regression_faults(metric: Metric, loss: Any, path: _Path) -> Iterator[Fault]:
     if _is_number(loss) and loss > metric.width:
         hint = _percent_hint(metric, loss, 1)
         what = f"{metric.name} lies in {metric.range}, so it must be at most {metric.width:g}, not {loss:g}"
-        yield Fault(("spec", "gate", "maxRegression"), f"{what}{hint}")
+        yield Fault((*path, "maxRegression"), f"{what}{hint}")
 
 
-def _reach_faults(metric: Metric, right: str, bound: float) -> Iterator[Fault]:
-    name, path = metric.name, ("spec", "gate", right)
+def _reach_faults(metric: Metric, right: str, bound: float, path: _Path) -> Iterator[Fault]:
+    name, path = metric.name, (*path, right)
     if not metric.least <= bound <= metric.most:
         hint = _percent_hint(metric, bound, _PERCENT)
         yield Fault(path, f"{name} lies in {metric.range}, never at {bound:g}{hint}")
@@ -79,19 +98,24 @@ def _percent_hint(metric: Metric, number: float, least: float) -> str:
     return f"; did you mean {number / 100:g}?" if is_percent else ""
 
 
-def _doubts(gate: GateSpec, metric: Metric) -> Iterator[str]:
+def _asks_more(gate: GateSpec) -> bool:
+    """Whether the gate asks something beyond the bounds of metrics."""
+    asks_agreement = "min_agreement" in gate.model_fields_set and not gate.golden_set
+    asks_parts = (gate.slice_at_least, gate.max_slice_regression) != (None, None)
+    return asks_agreement or asks_parts or gate.approval == "manual"
+
+
+def _doubts(gate: BoundSpec, metric: Metric, path: str, *, asks_more: bool) -> Iterator[str]:
     right, name = _bound(metric), metric.name
     bound = gate.at_least if right == "atLeast" else gate.at_most
     worst = metric.least if right == "atLeast" else metric.most
-    asks_agreement = "min_agreement" in gate.model_fields_set and not gate.golden_set
-    asks_champion = (gate.max_regression, gate.max_slice_regression) != (None, None)
-    if bound is None and not asks_champion and not asks_agreement:
-        yield f"spec.gate asks nothing of {name}, so no version can fail it; give {right}"
+    if bound is None and gate.max_regression is None and not asks_more:
+        yield f"{path} asks nothing of {name}, so no version can fail it; give {right}"
     if bound == worst:
-        yield f"spec.gate.{right} is {bound:g}, which every {name} reaches: no version can fail it"
+        yield f"{path}.{right} is {bound:g}, which every {name} reaches: no version can fail it"
     if gate.max_regression == metric.width:
         yield (
-            f"spec.gate.maxRegression is {metric.width:g}, and {name} lies in {metric.range}: no version can "
+            f"{path}.maxRegression is {metric.width:g}, and {name} lies in {metric.range}: no version can "
             "fail it"
         )
 

@@ -13,7 +13,7 @@ from knoll.cli.completion import complete_versions
 from knoll.cli.manner import Manner, with_manner
 from knoll.cli.wish import steer
 
-__all__ = ["abort", "approve", "pause", "promote", "resume", "retry", "undo"]
+__all__ = ["abort", "approve", "pause", "promote", "reject", "resume", "retry", "undo"]
 
 _WantedArgument = Annotated[
     str, typer.Argument(metavar="VERSION", help="The version.", autocompletion=complete_versions)
@@ -128,3 +128,35 @@ def approve(ctx: typer.Context, model: ModelArgument, version: _WantedArgument, 
     Next: knoll rollout status MODEL -w
     """
     steer(ctx, model, "approve", manner, version)
+
+
+@with_manner
+def reject(
+    ctx: typer.Context,
+    model: ModelArgument,
+    version: _WantedArgument,
+    manner: Manner,
+    because: Annotated[
+        str, typer.Option("--because", metavar="TEXT", help="Why, in at most 200 characters.")
+    ],
+) -> None:
+    """Refuse a version that waits for approval, is on trial, or is still to be tried. It goes into quarantine
+    with the reason.
+
+    Example: knoll rollout reject --because "wrong labels" digits v000002
+
+    JSON: {model, verb, version, id, result: wanted|granted|refused|lost, reason, dryRun}.
+    Next: knoll why MODEL VERSION, knoll rollout retry MODEL VERSION
+    """
+    steer(ctx, model, "reject", manner, version, because=_reason(because))
+
+
+def _reason(text: str) -> str:
+    """The reason, if it says anything and is not too long."""
+    from knoll.rollout.wishes import LONGEST_TEXT
+
+    told = text.strip()
+    if not 1 <= len(told) <= LONGEST_TEXT:
+        words = f"write 1 to {LONGEST_TEXT} characters, not {len(told)}"
+        raise typer.BadParameter(words, param_hint="--because")
+    return told

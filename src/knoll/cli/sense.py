@@ -92,11 +92,11 @@ def shortages(model: Model, cores: float, memory: float, gpus: int) -> Iterator[
 
 
 def _family_faults(document: Any, family: str) -> Iterator[Fault]:
-    config, metric = _at(document, "spec", "training", "config"), _at(document, "spec", "gate", "metric")
+    config, gate = _at(document, "spec", "training", "config"), _at(document, "spec", "gate")
     try:
         declared = find_declaration(family)
-        if declared and isinstance(metric, str):
-            yield from faults_of_gate(_at(document, "spec", "gate"), metric, declared)
+        if declared and isinstance(gate, Mapping):
+            yield from faults_of_gate(gate, declared)
         if declared:
             yield from _redact_faults(_at(document, *_REDACT), declared)
         if declared and isinstance(config, Mapping):

@@ -23,9 +23,10 @@ def why(
     Under each step stand the arms that were judged by then: E with its bound, L with its bound if the arm can
     pass, and the amount of evidence.
 
-    JSON: {model, event, data: {digest, uri, objects, bytes, landedAt}, run, gate, version, comparison,
-    rollout: [{..., verdict: {ARM: {e, failAt, support, passAt, judged, margin, asked}}}], verdict: {version,
-    verdict, reason}|null}. Next: knoll runs logs RUN, knoll rollout status MODEL
+    JSON: {model, event, data: {digest, uri, objects, bytes, landedAt}, run, gate, checks: {NAME: {value,
+    champion, atLeast, atMost, maxRegression, fault}}, version, comparison, rollout: [{..., verdict: {ARM:
+    {e, failAt, support, passAt, judged, margin, asked}}}], verdict: {version, verdict, reason}|null}.
+    Next: knoll runs logs RUN, knoll rollout status MODEL
     """
     from knoll.cli.render.trail import trail_tree
     from knoll.views.trail import read_trail, trail_document

@@ -36,12 +36,15 @@ def steer(
     version: str = "",
     *,
     is_full: bool = False,
+    because: str = "",
 ) -> None:
-    """Leave the wish, wait for its answer, and print it; exit code 1 if it is not granted.
+    """Leave the wish for the version that is named, or else for the one that the user sees. Wait for its
+    answer, and print it; exit code 1 if it is not granted.
 
     Raises TimedOut.
     """
     from knoll.rollout.asking import WishAnswer, ask
+    from knoll.rollout.wishes import new_wish
     from knoll.views.models import find_model
 
     if version and not VERSION_NAME.fullmatch(version):
@@ -50,7 +53,9 @@ def steer(
     find_model(platform, model)
 
     def make(slot: "Slot") -> "Wish":
-        return _wish_for(slot, verb, version, platform, is_full=is_full)
+        seen = version or (slot.previous if verb == "undo" else slot.candidate)
+        at = platform.clock.now().isoformat()
+        return new_wish(verb, seen, user_name(), at, is_full=is_full, because=because)
 
     if manner.is_dry:
         wish, answer = _tried_out(platform, model, make)
@@ -62,15 +67,6 @@ def steer(
     _print(ctx, model, wish, answer, manner)
     if answer.result in ("refused", "lost"):
         raise typer.Exit(FAILURE)
-
-
-def _wish_for(slot: "Slot", verb: "Verb", version: str, platform: "Platform", *, is_full: bool) -> "Wish":
-    """The wish for the version that is named, or else for the one that the user sees."""
-    from knoll.rollout.wishes import new_wish
-
-    seen = slot.previous if verb == "undo" else slot.candidate
-    at = platform.clock.now().isoformat()
-    return new_wish(verb, version or seen, user_name(), at, is_full=is_full)
 
 
 def _tried_out(platform: "Platform", model: str, make: "Callable[[Slot], Wish]") -> "tuple[Wish, WishAnswer]":

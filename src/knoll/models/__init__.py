@@ -5,11 +5,13 @@ field would train something else without a word.
 """
 
 from knoll.models.document import API_VERSION, KIND, parse_model, readable_models
-from knoll.models.spec import GateSpec, Model, ModelSpec, RolloutSpec
+from knoll.models.gate import BoundSpec, GateSpec
+from knoll.models.spec import Model, ModelSpec, RolloutSpec
 
 __all__ = [
     "API_VERSION",
     "KIND",
+    "BoundSpec",
     "GateSpec",
     "Model",
     "ModelSpec",

@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, FiniteFloat, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from knoll.models.dataset import DatasetSpec, LandedSpec, Spec
+from knoll.models.gate import GateSpec
 from knoll.models.hooks import HookSpec
-from knoll.models.places import Prefix
 from knoll.models.recorded import RecordedSpec
 from knoll.models.serving import ServingSpec
 from knoll.models.sticky import StickyKey
@@ -27,56 +27,6 @@ __all__ = [
     "ServingSpec",
     "TrainingSpec",
 ]
-
-_METRIC = unit("the metric's", none="no bound")
-
-
-class GateSpec(Spec):
-    """What a version must reach on held-out data before it gets traffic. With `at_most` less is better."""
-
-    metric: Annotated[str, form("a metric of the family")] = Field(
-        description="A metric of the family; its page lists them"
-    )
-    at_least: Annotated[FiniteFloat | None, _METRIC] = Field(
-        default=None,
-        description="The least value that passes. Give `atLeast` or `atMost`, not both. A bound that no "
-        "version can reach is refused; of one that every version reaches, `knoll apply` warns",
-    )
-    at_most: Annotated[FiniteFloat | None, _METRIC] = Field(
-        default=None,
-        description="The greatest value that passes, for metrics where less is better. They need it beside "
-        "`maxRegression`, too",
-    )
-    max_regression: Annotated[FiniteFloat | None, _METRIC] = Field(
-        default=None,
-        ge=0,
-        description="How much worse than the champion the version may be on the same held-out examples",
-    )
-    max_slice_regression: Annotated[FiniteFloat | None, unit("share", none="no bound")] = Field(
-        default=None,
-        ge=0,
-        le=1,
-        description="How much worse it may be on one part of them: in the recall of one class",
-    )
-    min_agreement: Annotated[FiniteFloat, unit("share")] = Field(
-        default=0.8,
-        ge=0,
-        le=1,
-        description="On which part of the champion's held-out samples the version must give the champion's "
-        "answer. If it agrees on less, it waits for `knoll rollout approve`; with 0 it never waits. Without "
-        "a gate the default holds",
-    )
-    golden_set: Annotated[Prefix | None, form("s3://bucket/prefix/", none="held-out data alone")] = Field(
-        default=None,
-        description="Bucket and prefix of files that score each version beside the held-out data: "
-        "`s3://exams/digits/`. The bounds of the gate apply to both scores",
-    )
-
-    @model_validator(mode="after")
-    def _one_direction(self) -> "GateSpec":
-        if self.at_least is not None and self.at_most is not None:
-            raise ValueError("give atLeast or atMost, not both")
-        return self
 
 
 class RolloutSpec(Spec):
@@ -236,6 +186,11 @@ class ModelSpec(Spec):
         """How much a version must agree with the champion to need no approval."""
         default: float = GateSpec.model_fields["min_agreement"].default
         return self.gate.min_agreement if self.gate else default
+
+    @property
+    def asks_approval(self) -> bool:
+        """Whether each version waits until a human approves it."""
+        return self.gate is not None and self.gate.approval == "manual"
 
 
 class Model(ModelSpec):

@@ -44,7 +44,7 @@ class RolloutStep(Stamped):
     wish, and `by` who that was. `comparison` has the numbers of its comparison with the champion.
     `cause` is "signature" if a change of it barred the version, and "deadline" if one passed. `verdict` has
     the numbers of each arm that was judged: E (`e`) and where it fails, L (`support`) and where it passes, on
-    how much evidence."""
+    how much evidence. `gate` has each number that the gate has looked at, with its bounds and its fault."""
 
     model: str
     rollout: str
@@ -64,6 +64,7 @@ class RolloutStep(Stamped):
     comparison: Fields = field(default_factory=dict)
     cause: str = ""
     verdict: Fields = field(default_factory=dict)
+    gate: Fields = field(default_factory=dict)
 
 
 class _Acting(Protocol):

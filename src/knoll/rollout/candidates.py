@@ -26,16 +26,18 @@ from knoll.records.outcome import find_outcome
 from knoll.records.pinned import look_at_golden
 from knoll.records.rollout import find_last_step, list_steps
 from knoll.records.run import find_run, why_not_asked
-from knoll.rollout.gate import why_not
+from knoll.rollout.gate import Examined, check_version, examined
 from knoll.rollout.integrity import is_published
 from knoll.rollout.slot import Slot
 
 __all__ = [
     "champion_number",
+    "examine_version",
     "fault_of_origin",
+    "may_be_tried",
     "next_candidate",
+    "version_of_run",
     "was_promoted",
-    "why_rejected",
     "without_undone",
 ]
 
@@ -57,11 +59,11 @@ def next_candidate(model: Model, slot: Slot, asked: str, platform: Platform) -> 
     it serves, only the newest version of all may follow, and only if it was trained on the same data. The
     version that a human has undone, and those before it, do not come back by themselves.
     """
-    version = _version_of(asked, platform.bucket) if asked else ""
+    version = version_of_run(asked, platform.bucket) if asked else ""
     if version and version == slot.champion:
         return _newest_of_same_data(model, slot, platform)
     is_barred = version in slot.quarantine or version == slot.steering.undone
-    is_wanted = version and not is_barred and _may_be_tried(model, version, platform.bucket)
+    is_wanted = version and not is_barred and may_be_tried(model, version, platform.bucket)
     return version if is_wanted else _newest_untried(model, slot, platform)
 
 
@@ -69,12 +71,12 @@ def without_undone(slot: Slot, asked: str, bucket: Bucket) -> Slot:
     """The slot without the bar on the version that a human has undone, if the data asks for another
     version."""
     undone = slot.steering.undone
-    if not undone or not asked or _version_of(asked, bucket) == undone:
+    if not undone or not asked or version_of_run(asked, bucket) == undone:
         return slot
     return replace(slot, steering=replace(slot.steering, undone=""))
 
 
-def _version_of(run: str, bucket: Bucket) -> str:
+def version_of_run(run: str, bucket: Bucket) -> str:
     """The version that the run has made; "" if it has made none."""
     with suppress(Rejected):
         outcome = find_outcome(run, bucket)
@@ -90,7 +92,7 @@ def _newest_untried(model: Model, slot: Slot, platform: Platform) -> str:
         (
             one
             for one in _newer(model, slot, platform)
-            if _may_be_tried(model, one, platform.bucket) and not _gave_way(model, slot, one, platform.bucket)
+            if may_be_tried(model, one, platform.bucket) and not _gave_way(model, slot, one, platform.bucket)
         ),
         "",
     )
@@ -100,7 +102,7 @@ def _newest_of_same_data(model: Model, slot: Slot, platform: Platform) -> str:
     """The newest version, if it is newer than the champion, and of the same data; else "". Only that one is
     read, because many newer ones of other data may be left."""
     newest, bucket = next(iter(_newer(model, slot, platform)), ""), platform.bucket
-    if not newest or not _may_be_tried(model, newest, bucket) or _gave_way(model, slot, newest, bucket):
+    if not newest or not may_be_tried(model, newest, bucket) or _gave_way(model, slot, newest, bucket):
         return ""
     with suppress(Rejected):
         ours, theirs = find_manifest(model.name, newest, bucket), _find_champion(model.name, slot, bucket)
@@ -132,10 +134,10 @@ def was_promoted(model: str, version: str, pin: str, bucket: Bucket) -> bool:
     return any(one.action == "Promote" and one.manifest_sha256 in ("", pin) for one in steps)
 
 
-def why_rejected(model: Model, slot: Slot, version: str, platform: Platform, pin: str = "") -> str:
-    """Why the version may not get traffic, by its manifest, its origin and the offline gate; "" if it may.
-    `pin` is the sha256 that its manifest must have. A version that is older than the champion is tried
-    because its data has returned; then its metrics are not compared with the champion's.
+def examine_version(model: Model, slot: Slot, version: str, platform: Platform, pin: str = "") -> Examined:
+    """Whether the version may get traffic, by its manifest, its origin and the offline gate, with all numbers
+    of the gate. `pin` is the sha256 that its manifest must have. A version that is older than the champion is
+    tried because its data has returned; then its metrics are not compared with the champion's.
 
     Raises NotFound if the version has no manifest, as while it is removed.
     """
@@ -145,17 +147,17 @@ def why_rejected(model: Model, slot: Slot, version: str, platform: Platform, pin
         fault = _fault_of_chain(sealed, model, bucket) if sealed else ""
         pinned = look_at_golden(model.name, model.golden_set, bucket).digest if model.golden_set else ""
     except Rejected as error:
-        return str(error)
+        return Examined(str(error))
     if sealed is None:
         raise NotFound(f"{model.name} {version} has no manifest")
     if fault or (pin and sealed.sha256 != pin):
-        return fault or "its manifest has changed since it was looked at"
+        return Examined(fault or "its manifest has changed since it was looked at")
     candidate = sealed.manifest
     champion = _find_champion(model.name, slot, bucket)
     compared = champion if champion and version_number(champion.version) < version_number(version) else None
     if compared and "" < _data_at(candidate, bucket) < _data_at(compared, bucket):
-        return f"its data is older than that of {compared.version}, which serves"
-    return why_not(model.gate, candidate, compared, pinned)
+        return Examined(f"its data is older than that of {compared.version}, which serves")
+    return examined(check_version(model.gate, candidate, compared, pinned))
 
 
 def fault_of_origin(sealed: Sealed, bucket: Bucket) -> str:
@@ -207,7 +209,7 @@ def _find_champion(model: str, slot: Slot, bucket: Bucket) -> Manifest | None:
     return champion
 
 
-def _may_be_tried(model: Model, version: str, bucket: Bucket) -> bool:
+def may_be_tried(model: Model, version: str, bucket: Bucket) -> bool:
     """Whether a run has claimed the version and has ended, and the Model still asks for what it trained. The
     manifest is written before the end. What nobody has claimed is a stray, and not even refused."""
     try:
@@ -219,7 +221,7 @@ def _may_be_tried(model: Model, version: str, bucket: Bucket) -> bool:
         run = find_run(manifest.run, bucket)
         return run is None or not why_not_asked(run, model)
     except Rejected:
-        return True  # and `why_rejected` says why it is refused
+        return True  # and `examine_version` says why it is refused
     except NewerSchema:
         if is_published(model.name, version, bucket):
             raise

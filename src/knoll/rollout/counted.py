@@ -33,6 +33,7 @@ _FIELDS = (
     "before",
     "earlier",
     "earlierRefused",
+    "refusedBefore",
     *_COUNTS,
 )
 
@@ -65,6 +66,7 @@ class Evidence:
     the step began. `earlier` is what was reported on the version before this rollout. `replicas` is what
     knoll 0.1 kept here of each replica. `times` are the seconds of replays by bucket, of the candidate and of
     the champion (see `replay_times`). `recorded` are the replays of what users have asked.
+    `refused_before` are the refused requests that were counted when the step began.
     """
 
     counts: CandidateCounts = CandidateCounts()
@@ -75,10 +77,17 @@ class Evidence:
     replicas: Mapping[str, Pair] = field(default_factory=dict)
     times: tuple[Times, Times] = ((), ())
     recorded: Recorded = (0, 0, 0)
+    refused_before: int = 0
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether no request has come since the step began, not even one that was refused."""
+        return not self.counts.in_step and self.counts.refused <= self.refused_before
 
     def in_new_step(self) -> "Evidence":
         """The evidence when a step begins: what is counted so far is not of that step."""
-        return replace(self, before=self.counts.requests, counts=replace(self.counts, in_step=0))
+        counts = replace(self.counts, in_step=0)
+        return replace(self, before=counts.requests, refused_before=counts.refused, counts=counts)
 
     def with_replayed(
         self,
@@ -125,6 +134,7 @@ def read_evidence(found: Mapping[str, Any]) -> Evidence:
         replicas={name: _pair(counts) for name, counts in (found.get("instances") or {}).items()},
         times=_times(found.get("replaySeconds") or {}),
         recorded=plus_recorded((0, 0, 0), found.get("recordedReplays") or (0, 0, 0)),
+        refused_before=found.get("refusedBefore") or 0,
     )
 
 
@@ -146,6 +156,7 @@ def _known_fields(evidence: Evidence, before: Mapping[str, Any]) -> dict[str, An
         "before": evidence.before,
         "earlier": [requests, failed],
         "earlierRefused": refused,
+        "refusedBefore": evidence.refused_before,
         **({"instances": replicas} if replicas else {}),
         **({"replaySeconds": times} if mine or theirs else {}),
         **({"recordedReplays": list(evidence.recorded)} if evidence.recorded[0] else {}),

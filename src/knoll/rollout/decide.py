@@ -46,10 +46,17 @@ MOST_REPLAYS = 2000  # of a rollout, to find out whether it passes
 
 
 def next_step(
-    slot: Slot, policy: RolloutSpec, observed: Observed, now: datetime, min_agreement: float = 0.0
+    slot: Slot,
+    policy: RolloutSpec,
+    observed: Observed,
+    now: datetime,
+    min_agreement: float = 0.0,
+    *,
+    asks_approval: bool = False,
 ) -> Step:
     """The next step of the rollout in the slot. The caller carries it out, then asks again. A candidate that
-    agrees less with the champion than `min_agreement` is held back, unless it is approved."""
+    agrees less with the champion than `min_agreement` is held back until it is approved, and with
+    `asks_approval` each one is."""
     match slot.phase:
         case "Idle":
             return NotYet("no version is on trial")
@@ -57,6 +64,7 @@ def next_step(
             return _rolling_back(slot, policy, observed, now)
         case "Deploying":
             step = _deploying(slot, policy, observed, now, min_agreement)
+            step = _unapproved(slot, step) if asks_approval and isinstance(step, Shift) else step
             return _paused(slot) if slot.steering.paused and isinstance(step, Shift) else step
         case "Canary":
             return failing(slot, policy) or suspected(slot, policy) or _canary(slot, policy, observed, now)
@@ -109,6 +117,13 @@ def _compared(slot: Slot, policy: RolloutSpec, now: datetime, min_agreement: flo
     return Shift(0, percent, "; ".join(filter(None, (READY, found.words))))
 
 
+def _unapproved(slot: Slot, step: Shift) -> Step:
+    """What comes in place of the first traffic beside a champion if a human must approve of it."""
+    if not slot.champion or slot.is_approved(slot.candidate):
+        return step
+    return HoldBack(f"{step.reason}; the gate asks for approval")
+
+
 def _because(observed: Observed) -> str:
     return f": {observed.trouble}" if observed.trouble else ""
 
@@ -125,7 +140,7 @@ def _canary(slot: Slot, policy: RolloutSpec, observed: Observed, now: datetime) 
             f"{counts.in_step} requests at {slot.percent} %, {counts.errors} failed in all{beside(counts)}"
         )
         return next_traffic(slot, policy, "; ".join(filter(None, (reason, passed(slot)))))
-    if policy.idle == "promote" and not counts.in_step and age >= IDLE.total_seconds():
+    if policy.idle == "promote" and slot.evidence.is_idle and age >= IDLE.total_seconds():
         return next_traffic(slot, policy, f"no request at {slot.percent} % within {IDLE.total_seconds():g} s")
     is_short = counts.in_step < policy.min_requests or counts.replayed < MOST_REPLAYS
     if slot.percent < 100 and slot.champion and not observed.champion_url:

@@ -1,31 +1,81 @@
 """The offline gate: whether a version may get traffic at all. Pure, over manifests."""
 
-from collections.abc import Mapping
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
-from knoll.models import GateSpec
+from pydantic.alias_generators import to_camel
+
+from knoll.models import BoundSpec, GateSpec
 from knoll.quoting import escaped
-from knoll.records.champion_score import ChampionScore, Slices
-from knoll.records.golden import GoldenScore, fault_of_score
+from knoll.records.champion_score import ChampionScore
+from knoll.records.golden import fault_of_score
 from knoll.records.manifest import Manifest
 
-__all__ = ["why_not"]
+__all__ = ["Examined", "GateCheck", "check_version", "examined"]
+
+_GOLDEN = " on the golden set"
 
 
-def why_not(gate: GateSpec | None, candidate: Manifest, champion: Manifest | None, pinned: str = "") -> str:
-    """Why the candidate may not be tried, with its numbers; "" if it may. The bounds hold on the held-out
-    examples and on the golden set, if the gate has one. The champion is compared by its scores on the
-    candidate's held-out examples, if the trainer has scored it; else by those on its own. `pinned` is the
-    digest of the golden set that counts, "" for none."""
+@dataclass(frozen=True)
+class Examined:
+    """A version that the gate has looked at: why it may not be tried, "" if it may, and the numbers, as
+    `fields_of_checks` has them."""
+
+    fault: str = ""
+    numbers: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class GateCheck:
+    """One number that the gate looks at. `value` is that of the candidate, and `champion` that of the
+    champion on the same examples; None if it was not measured. The others are the bounds, and `fault` says
+    why the candidate does not pass."""
+
+    name: str
+    value: float | None = None
+    champion: float | None = None
+    at_least: float | None = None
+    at_most: float | None = None
+    max_regression: float | None = None
+    fault: str = ""
+
+
+def check_version(
+    gate: GateSpec | None, candidate: Manifest, champion: Manifest | None, pinned: str = ""
+) -> list[GateCheck]:
+    """Every number that the gate looks at, of the held-out examples, of parts of them, and of the golden set
+    if the gate has one. The champion is compared by its scores on the candidate's held-out examples, if the
+    trainer has scored it; else by those on its own. `pinned` is the digest of the golden set that counts, ""
+    for none."""
     if gate is None:
-        return ""
+        return []
     beside = _beside(candidate, champion)
     before = beside.metrics if beside else champion.metrics if champion else {}
     served = champion.version if champion else ""
-    return (
-        _why_below(gate, "", candidate.metrics, before, served)
-        or _why_below_in_part(gate, candidate.slices, beside)
-        or _why_not_golden(gate, candidate.golden, champion, pinned)
-    )
+    whole = [_check_metric(one, "", candidate.metrics, before, served) for one in gate.bounds]
+    return [
+        *whole,
+        *_check_parts(gate, candidate, beside),
+        *_check_golden(gate, candidate, champion, pinned),
+    ]
+
+
+def examined(checks: Sequence[GateCheck]) -> Examined:
+    """What the checks come to: all that does not pass, in words. The numbers are by the name of the check;
+    what is not given, or no finite number, is left out."""
+    faults = "; ".join(one.fault for one in checks if one.fault)
+    return Examined(faults, {one.name: _fields(one) for one in checks})
+
+
+def _fields(check: GateCheck) -> Mapping[str, Any]:
+    found = {
+        to_camel(name): value
+        for name, value in vars(check).items()
+        if name != "name" and value not in (None, "")
+    }
+    return {name: value for name, value in found.items() if isinstance(value, str) or math.isfinite(value)}
 
 
 def _beside(candidate: Manifest, champion: Manifest | None) -> ChampionScore | None:
@@ -35,53 +85,87 @@ def _beside(candidate: Manifest, champion: Manifest | None) -> ChampionScore | N
     return beside if champion and beside and beside.version == champion.version else None
 
 
-def _why_below_in_part(gate: GateSpec, slices: Slices, beside: ChampionScore | None) -> str:
-    """Why the candidate is too bad on one part of the examples, beside the champion: the worst one."""
+def _check_parts(gate: GateSpec, candidate: Manifest, beside: ChampionScore | None) -> Iterator[GateCheck]:
+    """Of each metric the part on which the candidate is worst, and that on which it has lost most beside the
+    champion. A part that only the champion has counts as 0."""
+    if gate.slice_at_least is not None:
+        yield from _check_worst_parts(gate.slice_at_least, candidate)
     if gate.max_slice_regression is None or beside is None:
+        return
+    for metric, old in beside.slices.items():
+        ours = candidate.slices.get(metric, {})
+        lost = {part: value - ours.get(part, 0.0) for part, value in old.items()}
+        if lost:
+            part = max(lost, key=lambda one: lost[one])
+            values = ours.get(part, 0.0), old[part]
+            yield _check_part(
+                f"{metric} of {escaped(part)}", *values, beside.version, gate.max_slice_regression
+            )
+
+
+def _check_worst_parts(least: float, candidate: Manifest) -> Iterator[GateCheck]:
+    if not candidate.slices:
+        yield GateCheck(
+            "parts", at_least=least, fault="the gate asks for metrics of parts, and the version has none"
+        )
+    for metric, parts in candidate.slices.items():
+        part = min(parts, key=lambda one: parts[one], default="")
+        name, value = f"{metric} of {escaped(part)}", parts.get(part, 0.0)
+        fault = "" if value >= least else f"{name} is {value:.4g}, {_asked_least(least)}"
+        yield GateCheck(name, value, at_least=least, fault=fault)
+
+
+def _check_part(name: str, value: float, old: float, champion: str, most: float) -> GateCheck:
+    told = f"{name} is {value:.4g}, that of {champion} is {old:.4g} on the same examples"
+    fault = "" if old - value <= most else f"{told}: worse by more than {most:g}"
+    return GateCheck(f"{name} beside {champion}", value, old, max_regression=most, fault=fault)
+
+
+def _check_golden(
+    gate: GateSpec, candidate: Manifest, champion: Manifest | None, pinned: str
+) -> Iterator[GateCheck]:
+    if not gate.golden_set:
+        return
+    score = candidate.golden
+    if score is None or score.uri != gate.golden_set:
+        missing = f"the gate asks for a score on the golden set {gate.golden_set}, and the version has none"
+        yield GateCheck(f"{gate.metric}{_GOLDEN}", fault=missing)
+    elif fault := fault_of_score(score, pinned):
+        yield GateCheck(f"{gate.metric}{_GOLDEN}", fault=fault)
+    else:
+        old = champion.golden if champion else None
+        before = old.metrics if old and old.digest == score.digest else {}
+        served = champion.version if champion else ""
+        yield from (_check_metric(one, _GOLDEN, score.metrics, before, served) for one in gate.bounds)
+
+
+def _check_metric(
+    bound: BoundSpec, where: str, metrics: Mapping[str, float], before: Mapping[str, float], champion: str
+) -> GateCheck:
+    """One metric against its bounds, and beside that of the champion."""
+    name, value, old = f"{bound.metric}{where}", metrics.get(bound.metric), before.get(bound.metric)
+    fault = _why_below(bound, name, value, old, champion)
+    if value is None:
+        known = ", ".join(sorted(metrics)) or "none"
+        fault = f"the gate asks for the metric {name}, and the version has {known}"
+    return GateCheck(name, value, old, bound.at_least, bound.at_most, bound.max_regression, fault)
+
+
+def _why_below(bound: BoundSpec, name: str, value: float | None, old: float | None, champion: str) -> str:
+    if value is None:
         return ""
-    worse = [
-        (old - slices.get(metric, {}).get(part, 0.0), metric, part)
-        for metric, parts in beside.slices.items()
-        for part, old in parts.items()
-    ]
-    lost, metric, part = max(worse, default=(0.0, "", ""))
-    if lost <= gate.max_slice_regression:
+    if bound.at_least is not None and not value >= bound.at_least:
+        return f"{name} is {value:.4g}, {_asked_least(bound.at_least)}"
+    if bound.at_most is not None and not value <= bound.at_most:
+        return f"{name} is {value:.4g}, the gate asks for at most {bound.at_most:g}"
+    if bound.max_regression is None or old is None:
         return ""
-    old = beside.slices[metric][part]
+    if (value - old if bound.at_most is not None else old - value) <= bound.max_regression:
+        return ""
     return (
-        f"{metric} of {escaped(part)} is {old - lost:.4g}, that of {beside.version} is {old:.4g} on the same "
-        f"examples: worse by more than {gate.max_slice_regression:g}"
+        f"{name} is {value:.4g}, that of {champion} is {old:.4g}: worse by more than {bound.max_regression:g}"
     )
 
 
-def _why_not_golden(gate: GateSpec, score: GoldenScore | None, champion: Manifest | None, pinned: str) -> str:
-    if not gate.golden_set:
-        return ""
-    if score is None or score.uri != gate.golden_set:
-        return f"the gate asks for a score on the golden set {gate.golden_set}, and the version has none"
-    if fault := fault_of_score(score, pinned):
-        return fault
-    old = champion.golden if champion else None
-    before = old.metrics if old and old.digest == score.digest else {}
-    return _why_below(gate, " on the golden set", score.metrics, before, champion.version if champion else "")
-
-
-def _why_below(
-    gate: GateSpec, where: str, metrics: Mapping[str, float], before: Mapping[str, float], champion: str
-) -> str:
-    """Why these metrics are not good enough, alone and beside those of the champion."""
-    value, name = metrics.get(gate.metric), f"{gate.metric}{where}"
-    if value is None:
-        known = ", ".join(sorted(metrics)) or "none"
-        return f"the gate asks for the metric {name}, and the version has {known}"
-    if gate.at_least is not None and not value >= gate.at_least:
-        return f"{name} is {value:.4g}, the gate asks for at least {gate.at_least:g}"
-    if gate.at_most is not None and not value <= gate.at_most:
-        return f"{name} is {value:.4g}, the gate asks for at most {gate.at_most:g}"
-    old = before.get(gate.metric)
-    if gate.max_regression is None or old is None:
-        return ""
-    if (value - old if gate.at_most is not None else old - value) <= gate.max_regression:
-        return ""
-    worse = f"worse by more than {gate.max_regression:g}"
-    return f"{name} is {value:.4g}, that of {champion} is {old:.4g}: {worse}"
+def _asked_least(bound: float) -> str:
+    return f"the gate asks for at least {bound:g}"

@@ -48,6 +48,7 @@ from knoll.rollout.shortage import amid_shortage
 from knoll.rollout.slot import Slot, slot_from_status
 from knoll.rollout.steer import steered
 from knoll.rollout.steps import Compare, NotYet, Replay, Rollback
+from knoll.rollout.superseded import unless_superseded, with_asked
 from knoll.rollout.weigh import weighed
 from knoll.rollout.wishes import check_wish, known_wish, open_wish
 from knoll.rollout.world import (
@@ -158,11 +159,7 @@ def advance(name: str, until: datetime, platform: Platform, patience: float = 0.
 
 
 def _make_pass(
-    document: Document,
-    live: Document | None,
-    until: datetime,
-    platform: Platform,
-    refused: Refusals = _NONE,
+    document: Document, live: Document | None, until: datetime, platform: Platform, refused: Refusals = _NONE
 ) -> bool:
     """One pass over a Model and the InferenceService that was read before it; whether another is needed. It
     asks until that time. `refused` is what `refusals` has found."""
@@ -211,7 +208,7 @@ def _write_rest(
     if slot.champion and is_starting(isvc, platform.clock.now(), model.rollout.progress_deadline):
         return False  # its change, or the next tick, comes back here
     refusal = refused.get((newest_revision(isvc), slot.champion))
-    after = slot_at_rest(document, model, slot, isvc, refusal, until, platform)
+    after = with_asked(slot_at_rest(document, model, slot, isvc, refusal, until, platform), document)
     if after == slot:
         return False
     write_slot(document, after, platform)
@@ -226,9 +223,11 @@ def _take_step(
     keep_crashes(model.name, slot, platform)
     counted = weighed(model, slot, platform.bucket)
     now = platform.clock.now()
-    step = next_step(counted, model.rollout, observed, now, model.min_agreement)
+    step = next_step(
+        counted, model.rollout, observed, now, model.min_agreement, asks_approval=model.asks_approval
+    )
     step, counted = amid_shortage(step, counted, observed, now.isoformat())
-    step = without_edits(slot, step)
+    step = without_edits(slot, unless_superseded(step, document, model, counted, platform))
     if (wish := known_wish(document, slot)) and not isinstance(step, Rollback):
         write_slot(document, steered(model, counted, wish, platform), platform)
         return True

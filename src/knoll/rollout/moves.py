@@ -7,6 +7,7 @@ from knoll.rollout.counted import Evidence, Total
 from knoll.rollout.evidence.one_sample import OneSample
 from knoll.rollout.slot import Cause, Slot
 from knoll.rollout.steps import (
+    GiveUp,
     HoldBack,
     Promote,
     Restore,
@@ -22,6 +23,7 @@ __all__ = [
     "returned",
     "slot_after",
     "slot_after_damage",
+    "slot_after_hold",
     "slot_after_mend",
     "slot_after_reject",
     "slot_after_start",
@@ -65,8 +67,13 @@ def slot_after_start(
 def slot_after_reject(slot: Slot, version: str, reason: str, at: str, cause: Cause = "") -> Slot:
     """The slot when the gate refuses a version."""
     clean = replace(slot, evidence=Evidence())  # what is counted is of the version before
-    refused = clean.moved("Reject", at, reason, candidate=version, percent=0).caused_by(cause)
+    refused = clean.moved("Reject", at, reason, candidate=version, percent=0).detailed(cause=cause)
     return replace(refused, candidate="", held=None).barred(version, reason, cause)
+
+
+def slot_after_hold(slot: Slot, version: str, reason: str, at: str) -> Slot:
+    """The slot when a version that may be tried waits for approval before it starts."""
+    return replace(slot.noted("Hold", at, reason, version, Evidence()), held=Held(version, reason, at))
 
 
 def slot_after_damage(slot: Slot, fault: str, of_previous: str, at: str) -> Slot:
@@ -104,14 +111,15 @@ def returned(slot: Slot, version: str) -> Slot:
     return replace(slot, quarantine=quarantine, fallen=fallen)
 
 
-def with_hold_checked(slot: Slot, version: str, min_agreement: float) -> Slot:
+def with_hold_checked(slot: Slot, version: str, min_agreement: float, *, asks_approval: bool = False) -> Slot:
     """The slot when `version` is to be tried next. No other version waits for approval any more, and this one
     does not if it is approved, or if the gate now asks for less."""
     held, found = slot.held, slot.comparison
     if held is None:
         return slot
-    is_short = found is None or found.version != version or found.falls_short(min_agreement)
-    waits = held.version == version and is_short and not slot.is_approved(version)
+    is_known = found is not None and found.version == version
+    is_short = found.falls_short(min_agreement) if found and is_known else bool(slot.champion)
+    waits = held.version == version and (asks_approval or is_short) and not slot.is_approved(version)
     return slot if waits else replace(slot, held=None)
 
 
@@ -126,17 +134,15 @@ def slot_after(slot: Slot, step: Step, at: str) -> Slot:
     match step:
         case TrafficSeen():
             return replace(slot, seen=at, evidence=slot.evidence.in_new_step())
-        case Shift(number, percent, reason):
-            evidence = slot.evidence.in_new_step()
-            shared = slot.judgement if slot.percent < 100 else None  # after all traffic it begins anew
-            moved = slot.moved(
-                "Shift", at, reason, phase="Canary", step=number, percent=percent, evidence=evidence
-            )
-            return replace(moved, judgement=shared)
+        case Shift():
+            return _shifted(slot, step, at)
         case Promote(reason, final=False):
             baking = slot.moved("Bake", at, reason, phase="Baking", percent=100)
             judged = slot.judgement
-            return replace(baking, judgement=judged and replace(judged, suspicion=OneSample()))
+            return replace(
+                baking,
+                judgement=judged and replace(judged, suspicion=OneSample(), refusal_suspicion=OneSample()),
+            )
         case Promote(reason, final=True):
             promoted = slot.moved("Promote", at, reason, phase="Idle", percent=100)
             return replace(
@@ -145,7 +151,10 @@ def slot_after(slot: Slot, step: Step, at: str) -> Slot:
         case Rollback(reason, cause):
             has_all = slot.phase == "Baking" and bool(slot.champion)
             back = slot.moved("Rollback", at, reason, phase="RollingBack", percent=0, steps_back=has_all)
-            return back.caused_by(cause).barred(slot.candidate, reason, cause)
+            return back.detailed(cause=cause).barred(slot.candidate, reason, cause)
+        case GiveUp(reason):
+            has_all = slot.phase == "Baking" and bool(slot.champion)
+            return slot.moved("Withdraw", at, reason, phase="RollingBack", percent=0, steps_back=has_all)
         case HoldBack(reason):
             back = slot.moved("Hold", at, reason, phase="RollingBack", percent=0)
             return replace(back, held=Held(slot.candidate, reason, at))
@@ -156,3 +165,13 @@ def slot_after(slot: Slot, step: Step, at: str) -> Slot:
         case Settle():
             return replace(slot, phase="Idle", candidate="", percent=100 if slot.champion else 0, since=at)
     return slot
+
+
+def _shifted(slot: Slot, step: Shift, at: str) -> Slot:
+    """The slot with another percentage. After all traffic the judgement begins anew, and a pause goes on."""
+    told = {"phase": "Canary", "step": step.step, "percent": step.percent}
+    moved = slot.moved("Shift", at, step.reason, **told, evidence=slot.evidence.in_new_step())
+    if slot.percent < 100:
+        return moved
+    steering = moved.steering.with_pause(slot.steering.paused, slot.steering.paused_at)
+    return replace(moved, judgement=None, steering=steering)

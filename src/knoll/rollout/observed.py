@@ -17,7 +17,7 @@ __all__ = [
     "newest_revision",
     "observe",
     "refusals",
-    "rolled_out_revision",
+    "rolled_out_revisions",
     "was_ready",
 ]
 
@@ -48,10 +48,13 @@ def newest_revision(isvc: Document | None) -> str:
     return str(predictor_status(isvc).get("latestCreatedRevision") or "")
 
 
-def rolled_out_revision(isvc: Document | None) -> str:
-    """Name of the Revision with which KServe shares the traffic of a newer one; "" if there is none. Then the
-    newest one that is ready gets all of it, whatever percentage is asked for."""
-    return str(predictor_status(isvc).get("latestRolledoutRevision") or "")
+def rolled_out_revisions(isvc: Document | None) -> tuple[str, ...]:
+    """Names of the Revisions with which KServe shares the traffic of a newer one: the one that was rolled
+    out, and the one before it. Without any, the newest one that is ready gets all traffic, whatever
+    percentage is asked for."""
+    found = predictor_status(isvc)
+    names = (str(found.get(name) or "") for name in ("latestRolledoutRevision", "previousRolledoutRevision"))
+    return tuple(filter(None, names))
 
 
 def was_ready(isvc: Document) -> bool:

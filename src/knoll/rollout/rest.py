@@ -17,6 +17,7 @@ from knoll.rollout.quarantine import with_times
 from knoll.rollout.room import find_no_room, told_since
 from knoll.rollout.slot import Slot
 from knoll.rollout.steer import steered
+from knoll.rollout.superseded import asked_run
 from knoll.rollout.trial import judged
 from knoll.rollout.wishes import known_wish
 from knoll.rollout.world import find_base, find_pods
@@ -53,13 +54,13 @@ def slot_at_rest(
         return slot
     if (timed := with_times(slot, model.rollout, platform.clock.now())) != slot:
         return timed
-    asked = ((document.get("status") or {}).get("dataset") or {}).get("run") or ""
+    asked = asked_run(document)
     if (free := without_undone(slot, asked, bucket)) != slot:
         return free
     if model.rollout.allow_signature_change:
         slot = with_signatures_allowed(slot)
     version = next_candidate(model, slot, asked, platform)
-    slot = with_hold_checked(slot, version, model.min_agreement)
+    slot = with_hold_checked(slot, version, model.min_agreement, asks_approval=model.asks_approval)
     if not version or slot.held:
         return _without_waits(slot)
     if not may_serve_alone(slot, version) and find_base(isvc, platform) != slot.champion:

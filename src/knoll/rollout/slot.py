@@ -49,8 +49,8 @@ class Slot:
     traffic on. `comparison` is that of their answers to samples. `held` is the version that waits for
     approval, and `no_room` the one that waits for room. `hooked` is what hooks have said to the next step.
     `proven` is the candidate if it needs no approval: it has been the champion before, or a human asked for
-    it. `transition` is what was recorded last; if that decided nothing, `decided` is the decision before
-    it."""
+    it. `asked` is the run that data and config asked for when the trial began. `transition` is what was
+    recorded last; if that decided nothing, `decided` is the decision before it."""
 
     champion: str = ""
     previous: str = ""
@@ -78,6 +78,7 @@ class Slot:
     held: Held | None = None
     no_room: NoRoom | None = None
     proven: str = ""
+    asked: str = ""
     hooked: Hooked = field(default_factory=Hooked)
 
     @property
@@ -130,10 +131,10 @@ class Slot:
         judged = verdict_to_fields(self.verdict) if self.verdict and version == self.candidate else {}
         return self.told(replace(made, comparison=compared.fields() if compared else {}, verdict=judged))
 
-    def caused_by(self, cause: Cause) -> "Slot":
-        """The slot whose transition has that cause."""
+    def detailed(self, **details: Any) -> "Slot":
+        """The slot whose transition has these details."""
         made = self.transition
-        return replace(self, transition=made and replace(made, cause=cause))
+        return replace(self, transition=made and replace(made, **details))
 
     def told(self, made: Transition) -> "Slot":
         """The slot whose next record is that transition."""
@@ -174,6 +175,7 @@ def slot_from_status(status: Mapping[str, Any]) -> Slot:
         held=read_held(status.get("held")),
         no_room=read_no_room(status.get("noRoom")),
         proven=status.get("proven") or "",
+        asked=rollout.get("asked") or "",
         hooked=read_hooked(rollout.get("hooks")),
     )
 
@@ -222,6 +224,7 @@ def _rollout_fields(slot: Slot, before: Mapping[str, Any]) -> dict[str, Any]:
     return {
         **before,
         "needs": _NEEDS,
+        "asked": slot.asked,
         "step": slot.step,
         "percent": slot.percent,
         "since": slot.since,

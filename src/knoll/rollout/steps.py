@@ -6,6 +6,7 @@ from knoll.rollout.slot import Cause
 
 __all__ = [
     "Compare",
+    "GiveUp",
     "HoldBack",
     "NotYet",
     "Promote",
@@ -48,6 +49,13 @@ class Compare:
 
     is_late: bool = False
     of_champion: bool = False
+
+
+@dataclass(frozen=True)
+class GiveUp:
+    """End the trial, because another version is wanted by now. The candidate is not barred."""
+
+    reason: str
 
 
 @dataclass(frozen=True)
@@ -97,5 +105,5 @@ class Restore:
     """The new revision has not become ready in time: ask for another one."""
 
 
-_InTrial = NotYet | TrafficSeen | Replay | Compare | HoldBack | Shift | Promote | Rollback
+_InTrial = NotYet | TrafficSeen | Replay | Compare | GiveUp | HoldBack | Shift | Promote | Rollback
 Step = _InTrial | SteppedBack | Settle | Restore

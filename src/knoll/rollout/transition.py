@@ -24,6 +24,7 @@ class Transition:
     comparison: Mapping[str, Any] = field(default_factory=dict)
     cause: str = ""
     verdict: Mapping[str, Any] = field(default_factory=dict)
+    gate: Mapping[str, Any] = field(default_factory=dict)
 
 
 def read_transition(found: Mapping[str, Any] | None) -> Transition | None:

@@ -3,15 +3,15 @@
 from dataclasses import replace
 
 from knoll.models import Model
-from knoll.ports import Platform
+from knoll.ports import Bucket, Platform
 from knoll.records.attestation import Signed, key_of, look_at_attestation
 from knoll.records.evidence import find_reports
-from knoll.rollout.candidates import was_promoted, why_rejected
+from knoll.rollout.candidates import examine_version, was_promoted
 from knoll.rollout.champion import numbered
 from knoll.rollout.evidence import total
 from knoll.rollout.found_change import find_change
 from knoll.rollout.integrity import inspect_version, pin_of
-from knoll.rollout.moves import returned, slot_after_reject, slot_after_start
+from knoll.rollout.moves import returned, slot_after_hold, slot_after_reject, slot_after_start
 from knoll.rollout.signature_change import why_change_is_refused
 from knoll.rollout.slot import Cause, Slot
 
@@ -25,16 +25,30 @@ def judged(model: Model, slot: Slot, version: str, platform: Platform) -> Slot:
     """
     bucket = platform.bucket
     pin = pin_of(model.name, version, bucket)
-    reason = why_rejected(model, slot, version, platform, pin)
+    exam = examine_version(model, slot, version, platform, pin)
     keys = platform.settings.verify_key
-    signed = Signed() if reason else look_at_attestation(model.name, version, pin, keys, bucket)
-    reason = reason or signed.fault
+    signed = Signed() if exam.fault else look_at_attestation(model.name, version, pin, keys, bucket)
+    reason = exam.fault or signed.fault
     change = "" if reason else find_change(model.name, slot, version, bucket)
-    if not reason and (not change or model.rollout.allow_signature_change):
-        return _started(model.name, slot, version, pin, signed.by, change, platform)
-    cause: Cause = "signature" if change else ""
-    why, at = why_change_is_refused(change) if change else reason, platform.clock.now().isoformat()
-    return numbered(model.name, slot_after_reject(slot, version, why, at, cause), bucket)
+    at = platform.clock.now().isoformat()
+    if reason or (change and not model.rollout.allow_signature_change):
+        cause: Cause = "signature" if change else ""
+        why = why_change_is_refused(change) if change else reason
+        after = slot_after_reject(slot, version, why, at, cause)
+    elif _waits(model, slot, version, pin, bucket):
+        after = slot_after_hold(slot, version, "the gate is passed, and asks for approval", at)
+    else:
+        return _started(model.name, slot, version, pin, signed.by, change, platform).detailed(
+            gate=exam.numbers
+        )
+    return numbered(model.name, after.detailed(gate=exam.numbers), bucket)
+
+
+def _waits(model: Model, slot: Slot, version: str, pin: str, bucket: Bucket) -> bool:
+    """Whether a human must approve of the version before it starts. Beside a champion it is held later, when
+    its answers are compared, since it has no traffic before that."""
+    is_first = not slot.champion and model.asks_approval and not slot.is_approved(version)
+    return is_first and not was_promoted(model.name, version, pin, bucket)
 
 
 def begun(model: Model, slot: Slot, version: str, platform: Platform, reason: str) -> Slot:

@@ -4,8 +4,9 @@ from knoll.models import RolloutSpec
 from knoll.rollout.counted import CandidateCounts
 from knoll.rollout.evidence import words_of
 from knoll.rollout.evidence.arms import SUSPICION
+from knoll.rollout.evidence.one_sample import OneSample
 from knoll.rollout.slot import Slot
-from knoll.rollout.steps import Rollback, Shift
+from knoll.rollout.steps import NotYet, Rollback, Shift
 
 __all__ = ["beside", "failing", "missing", "passed", "suspected"]
 
@@ -29,21 +30,32 @@ def failing(slot: Slot, policy: RolloutSpec) -> Rollback | None:
     return Rollback(f"{counts.errors} of {counts.requests} requests failed")
 
 
-def suspected(slot: Slot, policy: RolloutSpec) -> Shift | Rollback | None:
-    """Half of the traffic back to the champion if the candidate, with all of it, seems to fail more often:
-    then both are judged side by side. An outage, which hits both, ends no rollout so. By the strategy
-    `resource` one version runs at a time."""
+def suspected(slot: Slot, policy: RolloutSpec) -> Shift | Rollback | NotYet | None:
+    """Half of the traffic back to the champion if the candidate, with all of it, seems to fail or to refuse
+    more often: then both are judged side by side. An outage, which hits both, ends no rollout so, and neither
+    do clients who send what every version refuses. By the strategy `resource` one version runs at a time:
+    then failures roll back, and with refusals a human must look."""
     said = slot.verdict
-    if slot.percent < 100 or not (slot.judgement and said and said.is_suspected):
+    if slot.percent < 100 or not (slot.judgement and said):
         return None
-    found, before = slot.judgement.suspicion, f"{slot.judgement.base:.1%} of those to {slot.champion}"
-    reason = (
-        f"{found.bad} of {found.requests} requests failed at 100 %, and {before} before "
-        f"(E {found.most:.2g}, the bound is {SUSPICION[1]:g})"
+    if said.is_suspected:
+        reason = _suspicion("failed", slot.judgement.suspicion, slot.judgement.base, slot.champion)
+        is_failure = True
+    elif said.refuses_more:
+        found = slot.judgement.refusal_suspicion
+        reason, is_failure = _suspicion("were refused", found, slot.judgement.refused, slot.champion), False
+    else:
+        return None
+    if policy.strategy != "resource":
+        return Shift(max(len(policy.shares) - 1, 0), SUSPECTED, reason)
+    return Rollback(reason) if is_failure else NotYet(f"{reason}: look at them, then promote or abort it")
+
+
+def _suspicion(what: str, found: OneSample, before: float, champion: str) -> str:
+    return (
+        f"{found.bad} of {found.requests} requests {what} at 100 %, and {before:.1%} of those to {champion} "
+        f"before (E {found.most:.2g}, the bound is {SUSPICION[1]:g})"
     )
-    if policy.strategy == "resource":
-        return Rollback(reason)
-    return Shift(max(len(policy.shares) - 1, 0), SUSPECTED, reason)
 
 
 def missing(slot: Slot, policy: RolloutSpec) -> tuple[int, str]:

@@ -6,7 +6,7 @@ from typing import get_args
 from knoll.models import RolloutSpec
 from knoll.names import VERSION_NAME, version_number
 from knoll.rollout.decide import next_traffic
-from knoll.rollout.moves import slot_after
+from knoll.rollout.moves import slot_after, slot_after_reject
 from knoll.rollout.slot import Slot
 from knoll.rollout.steering import Handled
 from knoll.rollout.steps import Promote, Rollback
@@ -34,6 +34,8 @@ def why_refused(wish: Wish, slot: Slot) -> str:
         return f"{wish.version or 'nothing'} is no version"
     if wish.version in slot.quarantine:
         return _in_quarantine(slot, wish.version)
+    if wish.verb == "reject":
+        return _why_not_rejected(slot, wish.version)
     if wish.version == slot.champion:
         return f"{wish.version} serves already"
     return f"{wish.version} is approved already" if wish.version in slot.steering.approved else ""
@@ -52,6 +54,8 @@ def granted(slot: Slot, wish: Wish, policy: RolloutSpec, at: str) -> Slot:
             after = slot_after(slot, Rollback(f"aborted by {by}"), at)
         case "promote":
             after = _promoted(slot, wish, policy, at)
+        case "reject":
+            after = _rejected(slot, wish, at)
         case _:
             approved = {**slot.steering.approved, wish.version: by}
             waits = slot.held if slot.held and slot.held.version != wish.version else None
@@ -126,6 +130,22 @@ def _why_not_tried(wish: Wish, slot: Slot) -> str:
     if wish.verb == "undo" and is_refused:
         return _in_quarantine(slot, version)
     return "" if is_refused or wish.verb == "undo" else f"{version} is not in quarantine"
+
+
+def _why_not_rejected(slot: Slot, version: str) -> str:
+    if version == slot.champion:
+        return f"{version} serves; knoll rollout undo brings the version before it back"
+    if slot.phase == "RollingBack" or slot.candidate not in ("", version):
+        return f"{slot.candidate} is {'being rolled back' if slot.phase == 'RollingBack' else 'on trial'}"
+    return ""
+
+
+def _rejected(slot: Slot, wish: Wish, at: str) -> Slot:
+    """The slot after a human's verdict on a version that is on trial, waits, or is still to be tried."""
+    reason = f"rejected by {wish.by}: {wish.because}"
+    if slot.candidate == wish.version:
+        return slot_after(slot, Rollback(reason), at)
+    return slot_after_reject(slot, wish.version, reason, at)
 
 
 def _in_quarantine(slot: Slot, version: str) -> str:

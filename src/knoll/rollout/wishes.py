@@ -21,6 +21,7 @@ from knoll.quoting import escaped
 from knoll.rollout.slot import Slot, slot_from_status
 
 __all__ = [
+    "LONGEST_TEXT",
     "Verb",
     "Wish",
     "check_wish",
@@ -29,9 +30,10 @@ __all__ = [
     "open_wish",
 ]
 
-Verb = Literal["pause", "resume", "promote", "abort", "undo", "retry", "approve"]
+Verb = Literal["pause", "resume", "promote", "abort", "undo", "retry", "approve", "reject"]
 _LENIENT = ConfigDict(strict=True, extra="ignore")
-_Text = Annotated[str, Field(max_length=200)]
+LONGEST_TEXT = 200  # characters
+_Text = Annotated[str, Field(max_length=LONGEST_TEXT)]
 
 
 @with_config(_LENIENT)
@@ -50,13 +52,15 @@ class _Named:
 @dataclass(frozen=True)
 class Wish(_Named):
     """What is asked for. `version` is the one that is meant: for the verbs of a trial the candidate that was
-    seen, "" for none. `is_full` promotes through all steps. A wish that cannot be read has no verb."""
+    seen, "" for none. `is_full` promotes through all steps, and `because` says why a version is rejected. A
+    wish that cannot be read has no verb."""
 
     verb: _Text
     version: _Text = ""
     is_full: bool = False
     at: _Text = ""
     by: _Text = ""
+    because: _Text = ""
 
     @property
     def words(self) -> str:
@@ -71,9 +75,9 @@ class Wish(_Named):
 _NAMED, _WISH = TypeAdapter(_Named), TypeAdapter(Wish)
 
 
-def new_wish(verb: Verb, version: str, by: str, at: str, *, is_full: bool = False) -> Wish:
+def new_wish(verb: Verb, version: str, by: str, at: str, *, is_full: bool = False, because: str = "") -> Wish:
     """A wish of its own id."""
-    return Wish(uuid.uuid4().hex, verb, version, is_full, at, by)
+    return Wish(uuid.uuid4().hex, verb, version, is_full, at, by, because)
 
 
 def open_wish(document: Mapping[str, Any], slot: Slot) -> Wish | None:
@@ -112,4 +116,4 @@ def _read(text: str) -> Wish:
         wish = _WISH.validate_json(text)
     except ValidationError:
         return Wish(sha256(text.encode(errors="replace")).hexdigest()[:32], "")
-    return replace(wish, by=escaped(wish.by) or "somebody")
+    return replace(wish, by=escaped(wish.by) or "somebody", because=escaped(wish.because))

@@ -14,7 +14,7 @@ from knoll.rollout.base import needs_base, slot_without_trial
 from knoll.rollout.champion import numbered
 from knoll.rollout.edits import follows, slot_after_look, spec_with_additions
 from knoll.rollout.inference_service import asked, served_version
-from knoll.rollout.observed import Observed, newest_revision, observe, rolled_out_revision, was_ready
+from knoll.rollout.observed import Observed, newest_revision, observe, rolled_out_revisions, was_ready
 from knoll.rollout.releases import marked_with_this_release
 from knoll.rollout.room import waits_for_room
 from knoll.rollout.slot import Slot, slot_to_status
@@ -121,7 +121,8 @@ def put_off(document: Document, slot: Slot, live: Document | None, platform: Pla
     if not needs_base(slot):
         return False
     name = document["metadata"]["name"]
-    base = find_base(live or find_isvc(name, platform), platform)  # a listing may be older than the slot
+    newest = live or find_isvc(name, platform)  # a listing may be older than the slot
+    base = find_base(newest, platform, slot.candidate)
     if base == slot.champion:
         return False
     after = slot_without_trial(slot, base, platform.clock.now().isoformat())
@@ -129,11 +130,16 @@ def put_off(document: Document, slot: Slot, live: Document | None, platform: Pla
     return True
 
 
-def find_base(isvc: Document | None, platform: Platform) -> str:
-    """The version with which KServe shares the traffic of a newer one; "" if there is none."""
-    name = rolled_out_revision(isvc)
+def find_base(isvc: Document | None, platform: Platform, candidate: str = "") -> str:
+    """The version with which KServe shares the traffic of a newer one; "" if there is none. If the candidate
+    has had all traffic, that is the version before it: KServe steps back to it."""
+    versions = (_version_of(name, platform) for name in rolled_out_revisions(isvc))
+    return next((version for version in versions if version != candidate), "")
+
+
+def _version_of(revision: str, platform: Platform) -> str:
     try:
-        return label_of(platform.cluster.get("Revision", name), VERSION_LABEL) if name else ""
+        return label_of(platform.cluster.get("Revision", revision), VERSION_LABEL)
     except NotFound:
         return ""
 

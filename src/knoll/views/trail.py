@@ -50,6 +50,11 @@ class Trail:
         return metrics.get(str(self.gate.get("metric", "")))
 
     @property
+    def checks(self) -> Mapping[str, Any]:
+        """Each number that the gate has looked at last, by its name, with its bounds and its fault."""
+        return next((one.gate for one in reversed(self.steps) if one.gate), {})
+
+    @property
     def verdict(self) -> LastDecision:
         """What its rollout has decided about the version; without a name if no rollout has looked at it."""
         last = last_decision(self.steps)
@@ -90,6 +95,7 @@ def trail_document(trail: Trail) -> dict[str, Any]:
         },
         "run": {**run_document(trail.run), "config": dict(trail.run.run.config)},
         "gate": dict(trail.gate),
+        "checks": dict(trail.checks),
         "version": version_document(trail.version) if trail.version else None,
         "comparison": comparison_document(trail.comparison),
         "rollout": [one.fields() for one in trail.steps],

@@ -1,6 +1,7 @@
 """A trail as a tree, the cause on top."""
 
 from collections.abc import Mapping
+from typing import Any
 
 from rich.text import Text
 from rich.tree import Tree
@@ -26,7 +27,9 @@ def trail_tree(trail: Trail) -> Tree:
     tree = Tree(Text(f"{trail.model} {version}", style="bold"))
     for line in (_event_line(trail.run.run.cause), _data_line(trail), _run_line(trail.run)):
         tree.add(escaped(line))
-    if trail.gate:
+    if trail.checks:
+        _add_checks(tree, trail.checks)
+    elif trail.gate:
         tree.add(escaped(_gate_line(trail)))
     if trail.version:
         tree.add(escaped(_version_line(trail.version)))
@@ -39,6 +42,14 @@ def trail_tree(trail: Trail) -> Tree:
     if trail.version:
         tree.add(escaped(_verdict_line(trail.verdict)))
     return tree
+
+
+def _add_checks(tree: Tree, checks: Mapping[str, Any]) -> None:
+    """Each number that the gate has looked at, with its bounds then."""
+    is_refused = any(one.get("fault") for one in checks.values())
+    branch = tree.add(f"gate     {'Refused' if is_refused else 'passed'}")
+    for name, check in checks.items():
+        branch.add(escaped(_check_line(name, check)))
 
 
 def _add_step(steps: Tree, step: RolloutStep) -> None:
@@ -83,6 +94,13 @@ def _gate_line(trail: Trail) -> str:
     rules = ", ".join(f"{key} {bound}" for key, bound in trail.gate.items() if key != "metric")
     verdict = ": Refused" if trail.run.verdict.name == "Refused" else ""
     return f"gate     {trail.gate.get('metric', '')} {value} ({rules}){verdict}"
+
+
+def _check_line(name: str, check: Mapping[str, Any]) -> str:
+    """As in "accuracy 0.95 (champion 0.97, atLeast 0.9): passed"."""
+    told = [f"{one} {_number(value)}" for one, value in check.items() if one not in ("value", "fault")]
+    numbers = f" ({', '.join(told)})" if told else ""
+    return f"{name} {_number(check.get('value'))}{numbers}: {'refused' if check.get('fault') else 'passed'}"
 
 
 def _number(value: float | None) -> str:

@@ -35,7 +35,8 @@ class Judgement:
     p95 and median, in seconds, and `slow_replay` and `middling_replay` those of replays; None until they are
     known. Labels are judged in `quality`, and if `has_pairs` in `labels`, too. If it `needs_labels` or
     `needs_agreement`, that arm must pass, too. `began_at` is when the traffic was first shared, in seconds
-    since 1970. The others are the states of the arms, and `suspicion` that of the bake."""
+    since 1970. The others are the states of the arms, and `suspicion` and
+    `refusal_suspicion` those of the bake."""
 
     seen: Seen = field(default_factory=Seen)
     began: Seen = field(default_factory=Seen)
@@ -52,6 +53,7 @@ class Judgement:
     labels: Paired = field(default_factory=Paired)
     quality: TwoSample = field(default_factory=TwoSample)
     suspicion: OneSample = field(default_factory=OneSample)
+    refusal_suspicion: OneSample = field(default_factory=OneSample)
     has_pairs: bool = True
     needs_labels: bool = False
     needs_agreement: bool = False
@@ -64,6 +66,11 @@ class Judgement:
     def base(self) -> float:
         """The champion's rate of failure, as far as it is known."""
         return past_rate(self.errors.past_bad, self.errors.past)
+
+    @property
+    def refused(self) -> float:
+        """The part of its requests that the champion has refused, as far as it is known."""
+        return past_rate(self.refusals.past_bad, self.refusals.past)
 
 
 def begin(
@@ -110,10 +117,19 @@ def judge(before: Judgement, seen: Seen, is_shared: bool = True) -> Judgement:
     news = seen.since(before.seen)
     after = _with_compared(replace(before, seen=seen), news)
     if not is_shared:
-        tolerated = min(before.base + SUSPICION[0], 0.99)
-        requests, bad = _part(news.candidate.answered, news.candidate.errors)
-        return replace(after, suspicion=before.suspicion.after_batch(tolerated, requests, bad))
+        failed = _part(news.candidate.answered, news.candidate.errors)
+        refused = _part(news.candidate.requests, news.candidate.refusals)
+        return replace(
+            after,
+            suspicion=before.suspicion.after_batch(_suspect(before.base), *failed),
+            refusal_suspicion=before.refusal_suspicion.after_batch(_suspect(before.refused), *refused),
+        )
     return _with_edges(_with_replays(_with_shared(after, news), news), seen)
+
+
+def _suspect(rate: float) -> float:
+    """Above which rate a candidate with all traffic is suspected, if that was the champion's."""
+    return min(rate + SUSPICION[0], 0.99)
 
 
 def _with_shared(before: Judgement, news: Seen) -> Judgement:

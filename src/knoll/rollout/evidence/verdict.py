@@ -73,10 +73,10 @@ class ArmVerdict:
 
 @dataclass(frozen=True)
 class Verdict:
-    """All arms together. `pauses` says that the answers have shifted: somebody should look.
-    `is_suspected` says that the candidate, with all traffic, fails more often than the champion did:
-    share the traffic again. `missing` is an estimate of the candidate's requests, compared answers or
-    labels that are missing to pass, and `waiting` are the arms that they are missing for."""
+    """All arms together. `pauses` says that the answers have shifted: somebody should look. `is_suspected`
+    says that the candidate, with all traffic, fails more often than the champion did, and `refuses_more` that
+    it refuses more: share the traffic again. `missing` is an estimate of the candidate's requests, compared
+    answers or labels that are missing to pass, and `waiting` are the arms that they are missing for."""
 
     outcome: Outcome
     reason: str
@@ -85,6 +85,7 @@ class Verdict:
     waiting: tuple[ArmVerdict, ...] = ()
     pauses: bool = False
     is_suspected: bool = False
+    refuses_more: bool = False
 
 
 def verdict(judgement: Judgement, policy: PassingPolicy) -> Verdict:
@@ -106,6 +107,7 @@ def verdict(judgement: Judgement, policy: PassingPolicy) -> Verdict:
         tuple(one for one in needed if one.outcome != "pass"),
         pauses=bool(shifted),
         is_suspected=judgement.suspicion.most >= SUSPICION[1],
+        refuses_more=judgement.refusal_suspicion.most >= SUSPICION[1],
     )
 
 
