@@ -352,6 +352,18 @@ def test_a_quarantine_ends_after_its_time(canary: World) -> None:
     assert (canary.served(), canary.status()["quarantine"]) == (("v000002", 20), {})
 
 
+def test_the_time_of_a_quarantine_begins_anew_each_time(canary: World) -> None:
+    document = canary.platform.cluster.get("Model", "digits")
+    canary.platform.cluster.update(with_policy(document, quarantine="1h"))
+    ask(canary, "abort", "v000002")
+    canary.time.move(3500)
+    ask(canary, "retry", "v000002")
+    fail_canary(canary)
+    canary.time.move(3500)
+    canary.tell(TRAINING_SUCCEEDED)
+    assert (list(canary.status()["quarantine"]), canary.status()["phase"]) == (["v000002"], "Idle")
+
+
 def test_by_default_a_quarantine_never_ends(canary: World) -> None:
     ask(canary, "abort", "v000002")
     canary.time.move(10**8)

@@ -108,9 +108,10 @@ class Slot:
         return version in (self.proven, *self.steering.approved)
 
     def barred(self, version: str, reason: str, cause: str = "") -> "Slot":
-        """The slot with the version in quarantine."""
+        """The slot with the version in quarantine, whose time begins anew."""
         quarantine, causes = {**self.quarantine, version: reason}, {**self.causes, version: cause}
-        return replace(self, quarantine=quarantine, causes=causes)
+        steering = self.steering.without_quarantined(version)
+        return replace(self, quarantine=quarantine, causes=causes, steering=steering)
 
     def moved(self, action: str, at: str, reason: str, **changes: Any) -> "Slot":
         """The slot after a decision, with the transition that records it. It ends a pause, a wait for hooks,

@@ -81,6 +81,10 @@ class Steering:
         """The same, but nobody has undone that version: it has served since."""
         return replace(self, undone="") if self.undone == version else self
 
+    def without_quarantined(self, version: str) -> "Steering":
+        """The same, but it is not known since when that version is in quarantine."""
+        return replace(self, quarantined={k: at for k, at in self.quarantined.items() if k != version})
+
 
 def steering_from_status(status: Mapping[str, Any]) -> Steering:
     """Read it from a Model's status; what is missing is empty."""
