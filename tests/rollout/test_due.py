@@ -9,6 +9,7 @@ import pytest
 from knoll.events import PING, TRAINING_SUCCEEDED, new_event
 from knoll.laptop.broker.eventing import read_eventing
 from knoll.models import RolloutSpec
+from knoll.records.rollout import list_steps
 from knoll.rollout import handler
 from knoll.rollout.due import due_at
 from knoll.rollout.follow import FOLLOWED, follow
@@ -110,6 +111,28 @@ def test_the_sweep_of_a_cluster_follows_a_rollout_until_the_next_tick(tmp_path: 
     promoted = datetime.fromisoformat(world.status()["rollout"]["transition"]["at"])
     assert world.status()["champion"] == "v000002"
     assert timedelta(seconds=40) <= promoted - began < timedelta(seconds=41)
+
+
+def test_what_falls_due_while_another_model_is_advanced_is_done_right_after_that(tmp_path: Path) -> None:
+    """The broker takes 10 s for an event of digits, whose bake is over first."""
+    world = baking(tmp_path, "6s")
+    on_a_cluster(world)
+    cluster, began = world.platform.cluster, world.time.present
+    digits = cluster.get("Model", "digits")
+    letters = with_policy({**digits, "metadata": {"name": "letters"}}, bake="8s")
+    cluster.create(letters)
+    cluster.update({**cluster.get("Model", "letters"), "status": digits["status"]}, status=True)
+    handler.advance("letters", began, world.platform)
+    world.sink.before = lambda event: world.time.move(10 if event.subject == "digits" else 0)
+    follow(began, world.platform)
+    promoted = {
+        name: datetime.fromisoformat(step.at) - began
+        for name in ("digits", "letters")
+        for step in list_steps(name, world.platform.bucket, "v000002")
+        if step.action == "Promote"
+    }
+    assert promoted["digits"] < timedelta(seconds=7)
+    assert promoted["letters"] < timedelta(seconds=30)
 
 
 def test_what_is_due_after_the_next_tick_is_left_to_that(tmp_path: Path) -> None:

@@ -21,27 +21,29 @@ _PAUSE = timedelta(seconds=5)
 
 
 def follow(since: datetime, platform: Platform) -> None:
-    """Go on with each rollout when it is due, for most of the minute after the tick at `since`."""
+    """Go on with each rollout when it is due, for most of the minute after the tick at `since`. What falls
+    due while another one is advanced, or was swept, is next."""
     if platform.settings.cluster == "local":
         return
-    until = since + FOLLOWED
-    while dues := _dues(platform.cluster.list("Model"), platform.clock.now()):
+    until, done = since + FOLLOWED, since  # what was due by `done` was done
+    while dues := _dues(platform.cluster.list("Model"), done):
         now = platform.clock.now()
-        times = (due for due in dues.values() if due and due > now)
-        following = min([*times, now + _PAUSE])
+        later = [due for due in dues.values() if due and due > done]
+        following = max(now, min([*later, now + _PAUSE]))
         if following > until:
             return
         platform.clock.wait((following - now).total_seconds())
-        _advance_all((name for name, due in dues.items() if due and now < due <= following), until, platform)
+        _advance_all((name for name, due in dues.items() if due and done < due <= following), until, platform)
+        done = following
 
 
-def _dues(documents: Iterable[Document], now: datetime) -> dict[str, datetime | None]:
-    """The Models with a version on trial, and when each is due."""
+def _dues(documents: Iterable[Document], done: datetime) -> dict[str, datetime | None]:
+    """The Models with a version on trial, and when each is due after `done`."""
     found = {}
     for one in documents:
         if (one.get("status") or {}).get("phase") not in (None, "", "Idle"):
             with suppress(KnollError):  # a phase of a newer knoll
-                found[one["metadata"]["name"]] = due_of(one, now)
+                found[one["metadata"]["name"]] = due_of(one, done)
     return found
 
 
