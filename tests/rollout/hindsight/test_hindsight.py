@@ -20,7 +20,11 @@ def streams(rng: random.Random) -> list[Look]:
     rate, begins = rng.choice((0, 0.003, 0.02, 0.1, 0.5)), rng.choice((0, 5, 20, 40))
     size = rng.choice((3, 10, 60))
     looks = []
+    quiet = rng.choice((0, 0, 10, 50))  # looks in a row without any request, again and again
     for number in range(200):
+        if quiet and number // quiet % 2:
+            looks.append(Look(0, 0, 3 * size))
+            continue
         failed = sum(rng.random() < rate for _ in range(size)) if number >= begins else 0
         looks.append(Look(size, failed, 3 * size, sum(rng.random() < 0.003 for _ in range(3 * size))))
     return looks
@@ -32,6 +36,7 @@ def policies(rng: random.Random) -> Any:
         minRequests=rng.choice((20, 50, 200)),
         bake=rng.choice(("0s", "60s", "200s")),
         margin=rng.choice((0.02, 0.05, 1.0)),
+        idle=rng.choice(("hold", "hold", "promote")),
     )
 
 
@@ -41,7 +46,7 @@ def known(said: str, ended: str) -> str:
 
 def test_what_hindsight_tells_is_what_the_decision_does_with_the_same_requests() -> None:
     """Two policies meet one stream of requests. What is said of the second by the records of the first is
-    how it ends, or unknown; for the same policy it is known nine times in ten."""
+    how it ends, or unknown; for the same policy it is known eight times in ten."""
     told, same = Counter[str](), Counter[str]()
     for seed in range(150):
         rng = random.Random(seed)
@@ -54,10 +59,10 @@ def test_what_hindsight_tells_is_what_the_decision_does_with_the_same_requests()
         assert said in (UNKNOWN, truth), seed
         told[known(said, end_of(steps))] += 1
         same[known(again(steps, one).would, end_of(steps))] += 1
-    assert told["same"] + told["otherwise"] > told.total() / 4, told
+    assert told["same"] + told["otherwise"] > told.total() / 5, told
     assert told["otherwise"]
     assert not same["otherwise"]
-    assert same["unknown"] < same.total() / 10
+    assert same["unknown"] < same.total() / 5
 
 
 def test_a_promotion_rests_on_the_requests_margin_and_bake_that_were_recorded() -> None:
@@ -160,6 +165,25 @@ def test_what_was_replayed_would_not_have_come_with_idle_hold() -> None:
     replayed = [replace(one, evidence=each) for one, each in zip(steps, counts, strict=True)]
     assert again(replayed, POLICY).would == UNKNOWN
     assert again(replayed, policy_of(steps=[10, 50], bake="60s", idle="replay")).would == "Promoted"
+
+
+def test_what_went_on_without_requests_goes_on_by_each_policy_that_lets_it() -> None:
+    policy = policy_of(steps=[20, 50], idle="promote", bake="60s")
+    steps = played(policy, [Look(0)] * 30)
+    assert end_of(steps) == "Promoted"
+    for laxer in ({}, {"steps": [20]}, {"minRequests": 20}, {"margin": 0.05}, {"bake": "10s"}):
+        laxer = {"steps": [20, 50], "idle": "promote", "bake": "60s", **laxer}
+        assert again(steps, policy_of(**laxer)).would == "Promoted", laxer
+    for stricter in ({"idle": "hold"}, {"steps": [10, 20, 50]}):
+        stricter = {"steps": [20, 50], "idle": "promote", "bake": "60s", **stricter}
+        assert again(steps, policy_of(**stricter)).would == UNKNOWN, stricter
+
+
+def test_what_failed_late_might_have_gone_on_without_requests_before() -> None:
+    steps = played(policy_of(steps=[20], minRequests=50), [*[Look(0)] * 10, *[Look(9, failed=9)] * 10])
+    assert end_of(steps) == "RolledBack"
+    assert again(steps, policy_of(steps=[20], idle="promote")).would == UNKNOWN
+    assert again(steps, policy_of(steps=[20, 50, 60], idle="promote")).would == "RolledBack"
 
 
 def test_what_a_human_decided_stays_decided() -> None:

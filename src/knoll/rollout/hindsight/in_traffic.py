@@ -23,10 +23,10 @@ def in_traffic(trial: PastTrial, policy: RolloutSpec, min_agreement: float) -> H
             said = _after_bake(begin, end, since or begin.at, policy, is_first=is_first)
             steps, pace, since = 1, Pace(policy.min_requests), ""
         else:
-            is_asked = bool(end.wish) and end.action != "Rollback"
-            pace = pace.after(_requests(begin, end, policy), is_asked=is_asked)
+            pace = _paced(pace, begin, end, steps, policy)
             is_through = pace.is_through(steps)
-            has_passed = is_first or has_passed_by(end, policy, min_agreement)
+            has_passed = is_first or pace.is_skipped or has_passed_by(end, policy, min_agreement)
+            has_passed = None if pace.may_be_idle and not has_passed else has_passed
             since = since or ("" if False in (is_through, has_passed) else begin.at)
             if end.action == "Rollback":
                 why = "" if end.wish or is_first else why_not_failed(end, policy, min_agreement)
@@ -42,11 +42,17 @@ def in_traffic(trial: PastTrial, policy: RolloutSpec, min_agreement: float) -> H
     return as_recorded(trial.last)
 
 
-def _requests(begin: RolloutStep, end: RolloutStep, policy: RolloutSpec) -> int:
-    """The requests between two steps that count: with `idle: hold` none would have been replayed."""
+def _paced(pace: Pace, begin: RolloutStep, end: RolloutStep, steps: int, policy: RolloutSpec) -> Pace:
+    """The pace after a recorded step. Only `idle: replay` would have replayed anything."""
     replayed = end.evidence.get("replayed", 0) - begin.evidence.get("replayed", 0)
     have: int = end.evidence.get("inStep", 0)
-    return max(have - replayed, 0) if policy.idle == "hold" else have
+    requests = have if policy.idle == "replay" else max(have - replayed, 0)
+    is_on = end.action != "Rollback"
+    after = pace.after(requests, is_asked=bool(end.wish) and is_on)
+    if policy.idle != "promote":
+        return after
+    was_skipped = is_on and not end.wish and not have
+    return after.without_requests(seconds_between(begin.at, end.at), steps, was_skipped=was_skipped)
 
 
 def _rolled_back(end: RolloutStep, policy: RolloutSpec, *, is_first: bool, might_bake: bool) -> Hindsight:
