@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from cli.declared import Knoll, Kubeconfig, Records
-from knoll.cli.app import VERBS
+from knoll.cli.app import GROUPS, VERBS
 from knoll.cli.root import flowing
 from knoll.ports import Platform
 from knoll.quoting import escaped
@@ -26,6 +26,20 @@ def test_help_gives_an_example_and_the_next_command(knoll: Knoll, command: str) 
     assert result.exit_code == 0
     assert "Example: " in result.stdout
     assert "Next" in result.stdout
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_the_help_of_a_group_names_each_of_its_commands(knoll: Knoll, group: str) -> None:
+    """Also if its bare name is a command."""
+    for words in (verb.words for verb in VERBS if verb.words.startswith(f"{group} ")):
+        assert words.removeprefix(f"{group} ") in _listed(knoll(group, "--help").stdout), words
+
+
+def _listed(help: str) -> set[str]:
+    """The first words of the lines under "Commands"."""
+    lines = help.partition("Commands")[2].splitlines()
+    found = (line.strip("│ ").removeprefix("knoll ").split() for line in lines)
+    return {word for words in found for word in words[:2]}
 
 
 def test_help_wraps_at_any_width() -> None:

@@ -115,7 +115,8 @@ def add_verbs(app: typer.Typer, program: str, verbs: Sequence[Verb], groups: Map
             continue
         first, _, second = verb.words.partition(" ")
         if first in known:
-            _add(known[first], verb, second or NAMELESS, program, is_hidden=not second)
+            more = "" if second else _told_of_group(first, verbs, program)
+            _add(known[first], verb, second or NAMELESS, program, more, is_hidden=not second)
         else:
             _add(app, verb, first, program, is_hidden=program != PROGRAM and first in RENAMED)
         if first in RENAMED:
@@ -138,10 +139,24 @@ def _new_group(name: str, help: str, verbs: Sequence[Verb]) -> typer.Typer:
     return typer.Typer(cls=NamelessDefault if is_verb else None, no_args_is_help=not is_verb, help=help)
 
 
-def _add(place: typer.Typer, verb: Verb, name: str, program: str, *, is_hidden: bool) -> None:
+def _told_of_group(name: str, verbs: Sequence[Verb], program: str) -> str:
+    """The commands of a group, for the help of its bare name, which is a command itself."""
+    told = [
+        f"[bold]{spoken(program, f'{PROGRAM} {verb.words}')}[/bold]  {_first_words(verb, program)}"
+        for verb in verbs
+        if verb.words.startswith(f"{name} ") and not (verb.is_local and program != PROGRAM)
+    ]
+    return "\n\n".join(["Commands:", *told])
+
+
+def _first_words(verb: Verb, program: str) -> str:
+    return flowing(spoken(program, inspect.getdoc(verb.run) or "")).split("\n\n")[0]
+
+
+def _add(place: typer.Typer, verb: Verb, name: str, program: str, more: str = "", *, is_hidden: bool) -> None:
     text = flowing(spoken(program, inspect.getdoc(verb.run) or ""))
     panel = None if " " in verb.words else verb.panel  # the group's line has it
-    place.command(name, help=text, rich_help_panel=panel, hidden=is_hidden)(verb.run)
+    place.command(name, help=text, epilog=more, rich_help_panel=panel, hidden=is_hidden)(verb.run)
 
 
 def print_version(wanted: bool) -> None:
