@@ -16,6 +16,7 @@ from knoll.hooks import HookAnswer, HookRequest
 from knoll.kube.annotations import ROLLOUT_WISH
 from knoll.models import RolloutSpec, parse_model
 from knoll.models.hooks import HookSpec
+from knoll.records.rollout import list_steps
 from knoll.rollout import handler
 from knoll.rollout.due import due_at
 from knoll.rollout.hooks import (
@@ -30,11 +31,13 @@ from knoll.rollout.hooks import (
     question_id,
     read_hooked,
 )
+from knoll.rollout.memory import slot_from_records
 from knoll.rollout.replay import CALL_TIME
 from knoll.rollout.slot import Slot
 from knoll.rollout.wishes import new_wish
 from knoll.views.models import find_model
 from knoll.views.rollouts import read_rollout
+from rollout.test_steering import ask
 from rollout.world import MODEL, World, make_world, promote_first, with_policy
 from support.documented import undocumented
 
@@ -242,6 +245,54 @@ def test_a_version_whose_hook_is_silent_is_refused_if_the_policy_says_so(tmp_pat
     world.tell(TRAINING_SUCCEEDED)
     assert world.records()[-1] == "2 Reject 0"
     assert "gave no answer: nobody is there 3 times" in world.status()["quarantine"]["v000002"]
+
+
+def before_start(folder: Path) -> World:
+    """A hook says no to the trial of v000002."""
+    world = hooked_world(folder, {"type": "confirm-rollout", "url": URL})
+    hooks_of(world).answers[URL] = NO
+    world.tell(TRAINING_SUCCEEDED)
+    assert find_model(world.platform, "digits").standing.version == "v000002"
+    return world
+
+
+def test_a_human_may_begin_a_trial_without_its_hook(tmp_path: Path) -> None:
+    world = before_start(tmp_path)
+    assert ask(world, "pause", "v000002") == (False, "no version is on trial")
+    assert ask(world, "promote", "v000003") == (False, "v000002 waits for a hook, not v000003")
+    assert ask(world, "promote", "v000002", is_full=True)[0] is False
+    assert ask(world, "promote", "v000002") == (
+        True,
+        "promoted by ann, whatever its hook says: the gate is passed",
+    )
+    assert world.served() == ("v000002", 20)
+    begun = next(
+        one for one in list_steps("digits", world.platform.bucket, "v000002") if one.action == "Start"
+    )
+    assert (begun.by, begun.cause, bool(begun.wish)) == ("ann", "hooks", True)
+    assert slot_from_records("digits", world.platform.bucket).steering.undone == ""
+
+
+def test_a_human_may_abort_a_version_before_its_hook_agrees(tmp_path: Path) -> None:
+    world = before_start(tmp_path)
+    world.publish("v000003", 0.97)
+    assert ask(world, "abort", "v000003") == (False, "v000002 waits for a hook, not v000003")
+    assert ask(world, "abort") == (True, "aborted by ann")
+    assert world.status()["quarantine"] == {"v000003": "aborted by ann"}
+    hooks_of(world).answers[URL] = YES
+    world.time.move(301)
+    world.tell(TRAINING_SUCCEEDED)
+    assert world.served() == ("v000002", 20)
+
+
+def test_a_version_before_its_hook_agrees_must_still_pass_the_gate(tmp_path: Path) -> None:
+    world = before_start(tmp_path)
+    document = world.platform.cluster.get("Model", "digits")
+    spec = {**document["spec"], "gate": {**document["spec"]["gate"], "atLeast": 0.99}}
+    world.platform.cluster.update({**document, "spec": spec})
+    granted, answer = ask(world, "promote", "v000002")
+    assert (granted, answer[:36]) == (False, "v000002 is refused: accuracy is 0.96")
+    assert list(world.status()["quarantine"]) == ["v000002"]
 
 
 def test_a_step_waits_for_its_hook_and_a_human_may_go_on_without_it(tmp_path: Path) -> None:

@@ -53,7 +53,7 @@ def steer(
     find_model(platform, model)
 
     def make(slot: "Slot") -> "Wish":
-        seen = version or (slot.previous if verb == "undo" else slot.candidate)
+        seen = version or (slot.previous if verb == "undo" else slot.candidate or slot.hooked.starts)
         at = platform.clock.now().isoformat()
         return new_wish(verb, seen, user_name(), at, is_full=is_full, because=because)
 

@@ -74,6 +74,7 @@ def ask_before_start(
     asked = replace(slot, hooked=slot.hooked.about_to(about))
     facts = _facts(begun, "confirm-rollout", begun.percent, "", document)
     answer, asked = _asked(asked, hooks, facts, until, platform)
+    asked = replace(asked, hooked=replace(asked.hooked, starts=begun.candidate))
     reason = "" if isinstance(answer, Go) else answer.reason
     return reason, asked, isinstance(answer, Abort)
 

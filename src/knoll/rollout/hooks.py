@@ -49,7 +49,8 @@ class Hooked:
     `about` is the transition. `agreed` says how many of its hooks have agreed, in their order. The next one
     was asked `tries` times, the last time `at`, and the last `silent` times without an answer. It `said` why
     it does not agree. `rollback_at` is when it was last asked whether the version shall go, or later if that
-    took long, and `rollback_next` is the hook that is asked this next, from 0.
+    took long, and `rollback_next` is the hook that is asked this next, from 0. `starts` is the version whose
+    trial begins with the transition, "" for any other.
     """
 
     about: str = ""
@@ -60,6 +61,7 @@ class Hooked:
     said: str = ""
     rollback_at: str = ""
     rollback_next: int = 0
+    starts: str = ""
 
     def about_to(self, transition: str) -> "Hooked":
         """The same if it is about that transition, else one without answers."""
@@ -185,7 +187,7 @@ def read_hooked(found: Mapping[str, Any] | None) -> Hooked:
     if not found:
         return Hooked()
     texts: dict[str, Any] = {
-        name: str(found.get(_camel(name)) or "") for name in ("about", "at", "said", "rollback_at")
+        name: str(found.get(_camel(name)) or "") for name in ("about", "at", "said", "rollback_at", "starts")
     }
     counts: dict[str, Any] = {
         name: int(found.get(_camel(name)) or 0) for name in ("agreed", "tries", "silent", "rollback_next")

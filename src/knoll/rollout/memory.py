@@ -54,7 +54,7 @@ def _after(slot: Slot, made: Transition) -> Slot:
             back = replace(back, steering=slot.steering.without_undone(made.version))
             return _barred(back, made)
         case "Start":
-            undone = undone_by(slot, made.version) if made.wish else slot.steering.undone
+            undone = undone_by(slot, made.version) if made.wish and not made.cause else slot.steering.undone
             steering = replace(slot.steering, undone=undone)
             return replace(returned(after, made.version), steering=steering, held=None)
         case "Hold":

@@ -9,10 +9,11 @@ from knoll.records.manifest import find_sealed
 from knoll.rollout.candidates import was_promoted
 from knoll.rollout.champion import numbered
 from knoll.rollout.integrity import pin_of
-from knoll.rollout.moves import returned
+from knoll.rollout.moves import returned, slot_after_reject
 from knoll.rollout.slot import Slot
 from knoll.rollout.trial import begun, judged, why_not_whole
 from knoll.rollout.wish_answers import (
+    AT_START,
     PUT_BACK,
     TRIED,
     as_wished,
@@ -33,6 +34,8 @@ def steered(model: Model, slot: Slot, wish: Wish, platform: Platform) -> Slot:
         why = _why_missing(model.name, wish.version, platform)
     if not why and wish.verb in TRIED:
         return _with_trial(model, slot, wish, platform)
+    if not why and wish.verb in AT_START and slot.phase == "Idle":
+        return _at_start(model, slot, wish, platform)
     after = refused(slot, wish, why, at) if why else granted(slot, wish, model.rollout, at)
     is_told = after.transition != slot.transition
     return numbered(model.name, after, platform.bucket) if is_told else after
@@ -72,6 +75,25 @@ def _with_trial(model: Model, slot: Slot, wish: Wish, platform: Platform) -> Slo
     approved = {**after.steering.approved, **({version: wish.by} if wish.verb == "undo" else {})}
     steering = replace(after.steering, undone=undone_by(slot, version), approved=approved)
     return as_wished(replace(after, transition=made, steering=steering), wish, made.reason)
+
+
+def _at_start(model: Model, slot: Slot, wish: Wish, platform: Platform) -> Slot:
+    """The slot after a wish about the version whose start waits for a hook: its trial begins without the
+    hook, or it is refused."""
+    version, at = slot.hooked.starts, platform.clock.now().isoformat()
+    if wish.verb == "abort":
+        after = slot_after_reject(slot, version, f"aborted by {wish.by}", at)
+        return as_wished(numbered(model.name, after, platform.bucket), wish, f"aborted by {wish.by}")
+    try:
+        after = judged(model, slot, version, platform)
+    except NotFound as error:
+        return numbered(model.name, refused(slot, wish, str(error), at), platform.bucket)
+    made = after.transition
+    assert made is not None
+    if made.action == "Reject":
+        return as_wished(after, wish, f"{version} is refused: {made.reason}", is_refused=True)
+    made = replace(made, reason=f"promoted by {wish.by}, whatever its hook says: {made.reason}")
+    return as_wished(replace(after, transition=made).caused_by("hooks"), wish, made.reason)
 
 
 def _why_not_again(model: Model, slot: Slot, verb: str, version: str, platform: Platform) -> str:

@@ -12,10 +12,11 @@ from knoll.rollout.steering import Handled
 from knoll.rollout.steps import Promote, Rollback
 from knoll.rollout.wishes import Verb, Wish
 
-__all__ = ["PUT_BACK", "TRIED", "as_wished", "granted", "refused", "undone_by", "why_refused"]
+__all__ = ["AT_START", "PUT_BACK", "TRIED", "as_wished", "granted", "refused", "undone_by", "why_refused"]
 
 PUT_BACK = "put the files back; then it returns by itself"
 TRIED = ("undo", "retry")  # they begin a trial
+AT_START = ("promote", "abort")  # also of a version whose start waits for a hook
 _OF_A_TRIAL = ("pause", "resume", "promote", "abort")
 
 
@@ -96,10 +97,20 @@ def undone_by(slot: Slot, version: str) -> str:
 
 def _why_not_on_trial(wish: Wish, slot: Slot) -> str:
     if slot.phase == "Idle":
-        return "no version is on trial"
+        return _why_not_started(wish, slot)
     if wish.version not in ("", slot.candidate):
         return f"{slot.candidate} is on trial, not {wish.version}"
     return f"{slot.candidate} is being rolled back" if slot.phase == "RollingBack" else ""
+
+
+def _why_not_started(wish: Wish, slot: Slot) -> str:
+    """Before its trial, a version whose start waits for a hook may be promoted or aborted."""
+    starts = slot.hooked.starts
+    if not starts or wish.verb not in AT_START:
+        return "no version is on trial"
+    if wish.version not in ("", starts):
+        return f"{starts} waits for a hook, not {wish.version}"
+    return f"{starts} has had no traffic yet; without --full its trial begins" if wish.is_full else ""
 
 
 def _why_not_now(wish: Wish, slot: Slot) -> str:

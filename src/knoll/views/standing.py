@@ -46,8 +46,9 @@ def read_standing(model: str, status: Mapping[str, Any], last: LastDecision) -> 
         return Standing("Paused", candidate, steering.paused, wait)
     if no_room := read_no_room(status.get("noRoom")):
         return Standing("NoRoom", no_room.version, wait=room_wait(no_room))
-    if wait := hook_wait(read_hooked(_rollout(status).get("hooks"))):
-        return Standing("WaitsForHook", candidate, wait=wait)
+    hooked = read_hooked(_rollout(status).get("hooks"))
+    if wait := hook_wait(hooked):
+        return Standing("WaitsForHook", candidate or hooked.starts, wait=wait)
     is_idle = status.get("phase") in (None, "", "Idle")
     return Standing("NotTaken", last.version) if is_idle and last.is_bad else Standing()
 

@@ -48,7 +48,7 @@ def trials(steps: Iterable[RolloutStep]) -> list[PastTrial]:
     is_known = False  # approved by somebody, or by having been the champion
     for one in sorted(steps, key=lambda step: step.number):
         if one.action in _BEGINS:
-            found.append(PastTrial([one], is_known or bool(one.wish)))
+            found.append(PastTrial([one], is_known or bool(one.wish and not one.cause)))
         elif found and one.action in _OF_A_TRIAL and not found[-1].ended:
             found[-1] = replace(found[-1], steps=[*found[-1].steps, one])
         is_known = is_known or one.action in ("Approve", "Promote")
