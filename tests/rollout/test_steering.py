@@ -254,6 +254,39 @@ def falls_back_until_repaired(world: World, version: str, *, is_new: bool) -> No
     assert version not in world.status()["quarantine"]
 
 
+@pytest.mark.parametrize("is_new", [False, True])
+def test_an_earlier_champion_whose_trial_was_aborted_can_still_serve(canary: World, is_new: bool) -> None:
+    """It takes the place of a damaged champion, or is brought back, but is not tried by itself."""
+    promote_canary(canary)
+    for _ in range(2):
+        assert ask(canary, "undo", "v000001")[0]
+        assert canary.status()["candidate"] == "v000001"
+        assert ask(canary, "abort")[0]
+        asks_for(canary, "v000001")
+    assert (canary.served(), list(canary.status()["quarantine"])) == (("v000002", None), ["v000001"])
+    if is_new:
+        forget(canary)
+    canary.time.move(1)
+    damage(canary, "v000002")
+    canary.tell(TRAINING_SUCCEEDED)
+    status = canary.status()
+    assert (status["champion"], list(status["quarantine"])) == ("v000001", ["v000002"])
+    if is_new:
+        forget(canary)
+        assert list(canary.status()["quarantine"]) == ["v000002"]
+
+
+def test_an_earlier_champion_that_failed_its_trial_cannot(canary: World) -> None:
+    promote_canary(canary)
+    ask(canary, "undo", "v000001")
+    canary.observe("v000002", 10_000)
+    canary.observe("v000001", 40, errors=20)
+    damage(canary, "v000002")
+    canary.tell(TRAINING_SUCCEEDED)
+    assert canary.status()["champion"] == "v000002"
+    assert "v000001 cannot take its place: 20 of 20 requests failed" in canary.status()["damage"]
+
+
 def test_a_damaged_version_is_not_tried_before_its_files_are_back(canary: World) -> None:
     promote_canary(canary)
     repair = damage(canary, "v000002")

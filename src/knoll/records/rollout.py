@@ -42,10 +42,11 @@ class RolloutStep(Stamped):
     on. `step` is the index of the policy's step. `rollout` is the version, too, `manifest_sha256` its pin,
     and `signed_by` the id of the key that has signed it. If a human asked for it, `wish` is the id of the
     wish, and `by` who that was. `comparison` has the numbers of its comparison with the champion.
-    `cause` is "signature" if a change of it barred the version, "deadline" if one passed, and "hooks" if a
-    human has let a trial begin for which a hook did not agree. `verdict` has the numbers of each arm that was
-    judged: E (`e`) and where it fails, L (`support`) and where it passes, on how much evidence. `gate` has
-    each number that the gate has looked at, with its bounds and its fault."""
+    `cause` is "signature" if a change of it barred the version, "deadline" if one passed, "hooks" if a human
+    has let a trial begin for which a hook did not agree, and "aborted" if one has ended that of an earlier
+    champion. `verdict` has the numbers of each arm that was judged: E (`e`) and where it fails, L (`support`)
+    and where it passes, on how much evidence. `gate` has each number that the gate has looked at, with its
+    bounds and its fault."""
 
     model: str
     rollout: str

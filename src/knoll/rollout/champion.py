@@ -14,6 +14,7 @@ from knoll.records.rollout import next_number
 from knoll.rollout.candidates import champion_number
 from knoll.rollout.integrity import NOTHING_SEEN, Inspection, inspect_version, pin_of, with_pins
 from knoll.rollout.moves import returned, slot_after_damage, slot_after_mend
+from knoll.rollout.quarantine import why_unfit
 from knoll.rollout.slot import Slot
 
 __all__ = ["numbered", "slot_checked"]
@@ -27,7 +28,7 @@ def slot_checked(model: str, slot: Slot, refusal: str | None, platform: Platform
     slot = _with_returned(model, with_pins(model, slot, bucket), platform)
     if not slot.champion:
         return slot
-    has_other = bool(slot.previous) and slot.previous not in slot.quarantine
+    has_other = bool(slot.previous) and not why_unfit(slot, slot.previous)
     is_refused = refusal is not None and has_other
     listing = None if is_refused else slot.listing
     found = _inspect(model, slot.champion, slot, platform, listing)

@@ -51,7 +51,7 @@ def _after(slot: Slot, made: Transition) -> Slot:
         case "Fallback" if made.version == slot.champion:
             fallen = {**slot.fallen, made.version: NOTHING_SEEN}
             back = replace(after, champion=slot.previous, previous="", percent=100, fallen=fallen)
-            back = replace(back, steering=slot.steering.without_undone(made.version))
+            back = replace(returned(back, slot.previous), steering=slot.steering.without_undone(made.version))
             return _barred(back, made)
         case "Start":
             undone = undone_by(slot, made.version) if made.wish and not made.cause else slot.steering.undone

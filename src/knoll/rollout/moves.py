@@ -5,6 +5,7 @@ from dataclasses import replace
 from knoll.rollout.comparison import Held
 from knoll.rollout.counted import Evidence, Total
 from knoll.rollout.evidence.one_sample import OneSample
+from knoll.rollout.quarantine import why_unfit
 from knoll.rollout.slot import Cause, Slot
 from knoll.rollout.steps import (
     GiveUp,
@@ -81,18 +82,18 @@ def slot_after_damage(slot: Slot, fault: str, of_previous: str, at: str) -> Slot
     before it. That version serves again, if it may.
     """
     champion, previous = slot.champion, slot.previous
-    refused = slot.quarantine.get(previous, "") or of_previous
+    refused = why_unfit(slot, previous) or of_previous
     if previous and not refused:
         back = slot.moved("Fallback", at, fault, candidate=champion, phase="RollingBack", percent=0)
         after = replace(back, champion=previous, previous="", damage="", listing="", attempt=0, held=None)
-        after = replace(after, steering=after.steering.without_undone(champion))
+        after = replace(returned(after, previous), steering=after.steering.without_undone(champion))
         after = replace(after, fallen={**slot.fallen, champion: slot.listing}).barred(champion, fault)
     else:
         why = f"{previous} cannot take its place: {refused}" if previous else "there is no version before it"
         damage = f"{fault}; {why}"
         held = slot.moved("Damage", at, damage, candidate=champion)
         after = replace(held, candidate=slot.candidate, damage=damage)
-        if previous and previous not in slot.quarantine:
+        if previous and not why_unfit(slot, previous):
             after = after.barred(previous, refused)
     return after
 

@@ -1,6 +1,7 @@
-"""Since when versions are in quarantine, and when they leave it by themselves. Pure.
+"""Since when versions are in quarantine, when they leave it by themselves, and which still count. Pure.
 
-A damaged version stays until its files are right again, however long that takes.
+A damaged version stays until its files are right again, however long that takes. An earlier champion whose
+trial a human has ended is not at fault: it is not tried by itself, and may still serve in place of another.
 """
 
 from dataclasses import replace
@@ -9,7 +10,13 @@ from datetime import datetime, timedelta
 from knoll.models import RolloutSpec
 from knoll.rollout.slot import Slot
 
-__all__ = ["with_times"]
+__all__ = ["why_unfit", "with_times"]
+
+
+def why_unfit(slot: Slot, version: str) -> str:
+    """Why the version may not serve though it has been the champion, as far as its trials tell; "" if it
+    may."""
+    return "" if slot.causes.get(version) == "aborted" else slot.quarantine.get(version, "")
 
 
 def with_times(slot: Slot, policy: RolloutSpec, now: datetime) -> Slot:

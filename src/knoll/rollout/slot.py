@@ -29,7 +29,7 @@ from knoll.rollout.unknown import newer_phase, with_unknown
 
 __all__ = ["Cause", "Phase", "Slot", "read_decision", "slot_from_status", "slot_to_status"]
 
-Cause = Literal["", "signature", "deadline", "hooks"]  # why, where something depends on it
+Cause = Literal["", "signature", "deadline", "hooks", "aborted"]  # why, where something depends on it
 Phase = Literal["Idle", "Deploying", "Canary", "Baking", "RollingBack"]
 _NEEDS = "0.1.0"  # the oldest knoll that knows all these phases; the status names it for older ones
 

@@ -10,7 +10,7 @@ from knoll.rollout.candidates import was_promoted
 from knoll.rollout.champion import numbered
 from knoll.rollout.integrity import pin_of
 from knoll.rollout.moves import returned, slot_after_reject
-from knoll.rollout.slot import Slot
+from knoll.rollout.slot import Cause, Slot
 from knoll.rollout.trial import begun, judged, why_not_whole
 from knoll.rollout.wish_answers import (
     AT_START,
@@ -82,7 +82,10 @@ def _at_start(model: Model, slot: Slot, wish: Wish, platform: Platform) -> Slot:
     hook, or it is refused."""
     version, at = slot.hooked.starts, platform.clock.now().isoformat()
     if wish.verb == "abort":
-        after = slot_after_reject(slot, version, f"aborted by {wish.by}", at)
+        pin = pin_of(model.name, version, platform.bucket)
+        has_served = was_promoted(model.name, version, pin, platform.bucket)
+        cause: Cause = "aborted" if has_served else ""
+        after = slot_after_reject(slot, version, f"aborted by {wish.by}", at, cause)
         return as_wished(numbered(model.name, after, platform.bucket), wish, f"aborted by {wish.by}")
     try:
         after = judged(model, slot, version, platform)

@@ -7,7 +7,8 @@ from knoll.models import RolloutSpec
 from knoll.names import VERSION_NAME, version_number
 from knoll.rollout.decide import next_traffic
 from knoll.rollout.moves import slot_after, slot_after_reject
-from knoll.rollout.slot import Slot
+from knoll.rollout.quarantine import why_unfit
+from knoll.rollout.slot import Cause, Slot
 from knoll.rollout.steering import Handled
 from knoll.rollout.steps import Promote, Rollback
 from knoll.rollout.wishes import Verb, Wish
@@ -52,7 +53,8 @@ def granted(slot: Slot, wish: Wish, policy: RolloutSpec, at: str) -> Slot:
         case "resume":
             after = _resumed(slot, by, at)
         case "abort":
-            after = slot_after(slot, Rollback(f"aborted by {by}"), at)
+            cause: Cause = "aborted" if version == slot.proven else ""
+            after = slot_after(slot, Rollback(f"aborted by {by}", cause), at)
         case "promote":
             after = _promoted(slot, wish, policy, at)
         case "reject":
@@ -138,7 +140,7 @@ def _why_not_tried(wish: Wish, slot: Slot) -> str:
     if version == slot.champion:
         return f"{version} serves already"
     is_refused = version in slot.quarantine
-    if wish.verb == "undo" and is_refused:
+    if wish.verb == "undo" and why_unfit(slot, version):
         return _in_quarantine(slot, version)
     return "" if is_refused or wish.verb == "undo" else f"{version} is not in quarantine"
 
