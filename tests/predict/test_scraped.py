@@ -19,14 +19,16 @@ from knoll.errors import Unavailable
 from knoll.events import PREDICTOR_OBSERVED, new_event
 from knoll.records.evidence import Report
 from knoll.rollout.reports import read_report
-from knoll.rollout.scraped import report_data
+from knoll.rollout.scraped import query_of, report_data
 from predict.test_predictor import DARK, LIGHT, READY, Files, Start, broker, predict
 
 PROMETHEUS = os.environ.get("PROMETHEUS") or shutil.which("prometheus")
-QUERY = 'last_over_time({__name__=~"knoll_.+",model="shade",version="v000001"}[1h])'
+QUERY = query_of("shop", "shade", "v000001")
 CONFIG = """
 global: {{scrape_interval: 1s, scrape_timeout: 1s}}
-scrape_configs: [{{job_name: predictors, static_configs: [{{targets: ["{target}"]}}]}}]
+scrape_configs:
+  - job_name: predictors
+    static_configs: [{{targets: ["{target}"], labels: {{namespace: shop}}}}]
 """
 
 
@@ -89,6 +91,7 @@ def test_what_prometheus_has_scraped_is_what_the_predictor_reports(
             predictor.stop()
             until(lambda: monitoring.query("up")[0].value == 0, 60.0)
             (found,) = scraped(monitoring)
+            assert monitoring.query(query_of("another", "shade", "v000001")) == []
             with pytest.raises(Unavailable, match="refuses the query"):
                 monitoring.query("{")
     reported = replace(read_report("shade", events[-1]), reported_at=found.reported_at)

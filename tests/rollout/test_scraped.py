@@ -27,10 +27,11 @@ BINS = Bins("two", 2, lambda _: None)
 
 @dataclass
 class Scraped:
-    """A server that has just scraped these predictors; `change` is what comes out of it."""
+    """A server that has just scraped these predictors in a namespace; `change` is what comes out of it."""
 
     observers: Sequence[Observer]
     change: Callable[[list[MetricSample]], list[MetricSample]] = list
+    namespace: str = "default"
 
     def query(self, expression: str) -> Sequence[MetricSample]:
         samples = [
@@ -41,7 +42,8 @@ class Scraped:
             for metric in Monitored(observer).collect()
             for one in metric.samples
         ]
-        return self.change([one for one in samples if one.labels["version"] in expression])
+        is_asked = f'namespace="{self.namespace}"' in expression or "namespace=" not in expression
+        return self.change([one for one in samples if is_asked and one.labels["version"] in expression])
 
 
 @dataclass
@@ -90,6 +92,13 @@ def test_what_was_scraped_moves_a_rollout_on(world: World) -> None:
     assert {one.requests, other.requests} == {7, 14}
     assert one.outputs
     assert sum(one.outputs.counts) == one.requests
+
+
+def test_a_model_of_the_same_name_in_another_namespace_does_not_count(world: World) -> None:
+    seen = [observer("v000001", 50), observer("v000002", 30)]
+    look(world, Scraped(seen, namespace="staging"))
+    assert world.served() == ("v000002", 20)
+    assert not find_reports("digits", "v000002", world.platform.bucket)
 
 
 def test_a_failing_candidate_is_rolled_back_by_what_was_scraped(world: World) -> None:

@@ -2,7 +2,8 @@
 broker. Nothing proves these counts: whoever sets KNOLL_PROMETHEUS trusts that Prometheus.
 
 Counts only rise, so the last scrape of a replica counts, even after its end. Its answers between that scrape
-and its end are missing. A scrape becomes the data of a report, and is kept as one.
+and its end are missing. A scrape becomes the data of a report, and is kept as one. Only what has the label of
+the Model's namespace counts, which Prometheus adds to what it scrapes: a predictor does not know where it is.
 """
 
 import logging
@@ -20,10 +21,9 @@ from knoll.rollout.disbelieved import disbelieve
 from knoll.rollout.reports import read_report, why_unlikely
 from knoll.rollout.slot import Slot
 
-__all__ = ["keep_scraped", "report_data"]
+__all__ = ["keep_scraped", "query_of", "report_data"]
 
 _LOG = logging.getLogger(__name__)
-_QUERY = 'last_over_time({{__name__=~"knoll_.+",model="{model}",version="{version}"}}[14d])'
 _ENDED = {"errors": "error", "timeouts": "timeout", "refused": "refused"}
 
 
@@ -37,7 +37,7 @@ def keep_scraped(document: Document, slot: Slot, until: datetime, platform: Plat
         if platform.clock.now() >= until:
             return
         try:
-            found = _scraped(document["metadata"]["name"], version, platform)
+            found = _scraped(document["metadata"], version, platform)
         except (Unavailable, InvalidEvent) as error:
             _LOG.warning("what was scraped of %s is left out: %s", version, error)
             continue
@@ -46,6 +46,12 @@ def keep_scraped(document: Document, slot: Slot, until: datetime, platform: Plat
                 disbelieve(document, f"of {version}, as scraped: {why}", platform)
             else:
                 write_report(report, platform.bucket)
+
+
+def query_of(namespace: str, model: str, version: str) -> str:
+    """What asks Prometheus for the last counts of each replica of a version."""
+    labels = f'namespace="{namespace}",model="{model}",version="{version}"'
+    return f'last_over_time({{__name__=~"knoll_.+",{labels}}}[14d])'
 
 
 def report_data(samples: Iterable[MetricSample]) -> Sequence[Mapping[str, Any]]:
@@ -57,10 +63,11 @@ def report_data(samples: Iterable[MetricSample]) -> Sequence[Mapping[str, Any]]:
     return [_data(replica, found) for replica, found in replicas.items()]
 
 
-def _scraped(model: str, version: str, platform: Platform) -> Sequence[Report]:
+def _scraped(metadata: Mapping[str, Any], version: str, platform: Platform) -> Sequence[Report]:
     if platform.monitoring is None:
         return []
-    samples = platform.monitoring.query(_QUERY.format(model=model, version=version))
+    model = metadata["name"]
+    samples = platform.monitoring.query(query_of(metadata["namespace"], model, version))
     try:
         data = report_data(samples)
     except (KeyError, ValueError, OverflowError) as error:
