@@ -171,12 +171,19 @@ def test_what_went_on_without_requests_goes_on_by_each_policy_that_lets_it() -> 
     policy = policy_of(steps=[20, 50], idle="promote", bake="60s")
     steps = played(policy, [Look(0)] * 30)
     assert end_of(steps) == "Promoted"
-    for laxer in ({}, {"steps": [20]}, {"minRequests": 20}, {"margin": 0.05}, {"bake": "10s"}):
-        laxer = {"steps": [20, 50], "idle": "promote", "bake": "60s", **laxer}
-        assert again(steps, policy_of(**laxer)).would == "Promoted", laxer
-    for stricter in ({"idle": "hold"}, {"steps": [10, 20, 50]}):
-        stricter = {"steps": [20, 50], "idle": "promote", "bake": "60s", **stricter}
-        assert again(steps, policy_of(**stricter)).would == UNKNOWN, stricter
+    as_it_was: dict[str, Any] = {"steps": [20, 50], "idle": "promote", "bake": "60s"}
+    laxer: list[dict[str, Any]] = [
+        {},
+        {"steps": [20]},
+        {"minRequests": 20},
+        {"margin": 0.05},
+        {"bake": "10s"},
+    ]
+    for change in laxer:
+        assert again(steps, policy_of(**as_it_was | change)).would == "Promoted", change
+    stricter: list[dict[str, Any]] = [{"idle": "hold"}, {"steps": [10, 20, 50]}]
+    for change in stricter:
+        assert again(steps, policy_of(**as_it_was | change)).would == UNKNOWN, change
 
 
 def test_what_failed_late_might_have_gone_on_without_requests_before() -> None:
