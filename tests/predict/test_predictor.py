@@ -299,7 +299,14 @@ def test_with_a_key_it_proves_its_reports_and_leaves_out_proved_replays_alone(
     assert is_proven(last.data["proof"], key, REPORT_PURPOSE, kept.covered())
     assert (kept.sessions, kept.failed_sessions, kept.judged and kept.judged.requests) == (1, 0, 1)
     assert kept.cold == Answered(0, latency=(0,) * len(kept.whole.latency)), "a replay came first"
-    for change in ({"errors": 1}, {"timeouts": 1}, {"cold": Answered(1)}, {"outputs": None}, {"sessions": 2}):
+    for change in (
+        {"errors": 1},
+        {"timeouts": 1},
+        {"cold": Answered(1)},
+        {"outputs": None},
+        {"sessions": 2},
+        {"late": 1},
+    ):
         changed = replace(kept, **change)
         assert not is_proven(last.data["proof"], key, REPORT_PURPOSE, changed.covered())
 

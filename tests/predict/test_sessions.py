@@ -47,6 +47,27 @@ def test_after_half_an_hour_a_session_begins_anew() -> None:
     assert (counts.sessions, counts.failed_sessions, counts.judged.requests) == (1, 1, 1)
 
 
+def late(*requests: Ended, every: float) -> tuple[int, int]:
+    counts = counted(*requests, every=every)
+    assert counts.judged.requests == counts.sessions, "a late outcome is no first one"
+    return counts.late, counts.failed_late
+
+
+def test_a_session_that_goes_on_has_an_outcome_a_minute_until_one_has_failed() -> None:
+    assert late(*[ended("a")] * 13, every=10) == (2, 0)
+    assert late(*[ended("a")] * 13, every=61) == (12, 0)
+    assert late(ended("a"), ended("a"), *[ended("a", 500)] * 50, every=60) == (2, 1)
+    assert late(ended("a", 500), *[ended("a")] * 50, every=60) == (0, 0)
+    assert counted(*[ended("")] * 50, every=60).late == 0
+
+
+def test_what_is_cold_or_refused_is_no_late_outcome_and_the_next_request_may_be_one() -> None:
+    waiting = ended("a", 400), ended("a", 500, is_cold=True)
+    assert late(ended("a"), *waiting, ended("a", 500), every=60) == (1, 1)
+    assert late(ended("a"), *waiting, every=60) == (0, 0)
+    assert late(ended("a", 400), ended("a", CLIENT_GONE), every=60) == (1, 1)
+
+
 def test_only_the_last_sessions_are_remembered() -> None:
     """One that asks again and again is not forgotten."""
     visitors = [ended(f"{number}") for number in range(50)]

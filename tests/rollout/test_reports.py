@@ -267,8 +267,9 @@ def answers(*counts: int) -> dict[str, Any]:
     return {"bins": "classes-1", "counts": list(counts), "notFinite": 3, "constant": 10}
 
 
-def in_sessions(sessions: int, failed: int, judged: dict[str, Any]) -> dict[str, Any]:
-    return {"judged": judged, "sessions": sessions, "failedSessions": failed}
+def in_sessions(sessions: int, failed: int, judged: dict[str, Any], *late: Any) -> dict[str, Any]:
+    told = dict(zip(("late", "failedLate"), late, strict=False))
+    return {"judged": judged, "sessions": sessions, "failedSessions": failed, **told}
 
 
 @pytest.mark.parametrize(
@@ -299,6 +300,11 @@ def in_sessions(sessions: int, failed: int, judged: dict[str, Any]) -> dict[str,
         (in_sessions(2, 1, apart(3, 2, 0, 0, 2, 1)), False),
         (in_sessions(2, 1, apart(3, 1, 0, 0, 5, 0)), False),
         (in_sessions(2, 1, {}), False),
+        (in_sessions(2, 1, apart(3, 1, 0, 0, 2, 1), 7, 2), True),
+        (in_sessions(2, 1, apart(3, 1, 0, 0, 2, 1), 8, 2), False),  # some are also first ones
+        (in_sessions(2, 1, apart(3, 1, 0, 0, 2, 1), 1, 2), False),
+        (in_sessions(2, 1, apart(3, 1, 0, 0, 2, 1), 1, -1), False),
+        (in_sessions(2, 1, apart(3, 1, 0, 0, 2, 1), None, 0), False),
         ({**in_sessions(2, 1, apart(9, 1, 0, 0, 4, 5)), "cold": apart(2, 0, 0, 0, 0, 2)}, False),  # both
         ({"judged": apart(3, 1, 0, 0, 2, 1)}, False),
     ],
@@ -367,6 +373,18 @@ def test_sessions_are_no_fewer_than_before_nor_more_than_requests(
     before = replace(report(10, 2), cold=Answered(), judged=Answered(5, 1), sessions=2, failed_sessions=1)
     now = replace(report(11, 2, after=1), cold=Answered(), judged=judged, sessions=sessions[0])
     now = replace(now, failed_sessions=sessions[1])
+    assert (why_impossible(now, before, START, None) == "") == is_possible
+
+
+@pytest.mark.parametrize(
+    ("late", "is_possible"),
+    [((4, 1), True), ((5, 2), True), ((3, 1), False), ((4, 0), False), ((4, 2), False), ((6, 1), False)],
+)
+def test_late_outcomes_are_no_fewer_than_before_nor_more_than_requests(
+    late: tuple[int, int], is_possible: bool
+) -> None:
+    before = replace(report(10, 2), cold=Answered(), judged=Answered(2), sessions=2, late=4, failed_late=1)
+    now = replace(before, requests=11, errors=3, late=late[0], failed_late=late[1])
     assert (why_impossible(now, before, START, None) == "") == is_possible
 
 

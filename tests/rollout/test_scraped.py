@@ -109,6 +109,21 @@ def test_a_failing_candidate_is_rolled_back_by_what_was_scraped(world: World) ->
     assert world.status()["phase"] in ("RollingBack", "Idle")
 
 
+def test_late_outcomes_are_scraped_and_older_predictors_show_none(world: World) -> None:
+    def older(samples: list[MetricSample]) -> list[MetricSample]:
+        return [one for one in samples if "late" not in one.labels["__name__"]]
+
+    clock = MemoryClock()
+    made = Observer("digits", "v000002", memory_platform(clock), BINS)
+    for changed, counted in ((older, (0, 0)), (list, (2, 1))):
+        for status in (200, 200, 500):
+            made.observe(Ended(status, 0.01, shown=Shown(0), session="ada"))
+            clock.move(60)
+        look(world, Scraped([made], changed))
+        (kept,) = find_reports("digits", "v000002", world.platform.bucket).values()
+        assert (kept.late, kept.failed_late) == counted
+
+
 def test_without_an_answer_the_rollout_goes_on_by_reports(world: World) -> None:
     """One question has no answer in time, so the tick asks none after it."""
     silent = Silent(world.time)

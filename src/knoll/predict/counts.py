@@ -1,5 +1,6 @@
 """What a predictor counts of its requests, as values: how they ended, how long they took, what was answered.
-What is judged is counted apart: a warm request, and of a session only the first one (see `sessions`).
+What is judged is counted apart: a warm request, and of a session only the first one. Late outcomes of
+sessions are counted, too (see `sessions`).
 
 A request is cold if it came before the first one was answered: it waited for the start of the process, or
 took part in its first steps. How cold ones ended is also counted apart, and their answers are in no bin, so
@@ -44,22 +45,28 @@ class Ended:
         """Whether that was a fault of the version."""
         return self.status >= 500 or self.status == CLIENT_GONE
 
+    @property
+    def is_refused(self) -> bool:
+        """Whether that was a fault of the client."""
+        return 400 <= self.status < 500 and self.status != CLIENT_GONE
+
 
 @dataclass(frozen=True)
 class Judged:
-    """What a request is of what is judged: whether it is an outcome, and whether its session begins with it,
-    or fails for the first time."""
+    """What a request is of what is judged: whether it is an outcome, whether its session begins with it or
+    fails for the first time, and whether it is a late outcome of that."""
 
     is_judged: bool
     begins: bool = False
     fails: bool = False
+    is_late: bool = False
 
 
 @dataclass(frozen=True)
 class PredictorCounts:
     """Requests since the process started, the cold ones and the judged ones among them, their answers, and
     the sessions that began, and those in which a request failed. `last` is the last answer. `facets` are
-    those of the judged requests."""
+    those of the judged requests. `late` are the late outcomes of sessions, `failed_late` of them failed."""
 
     all: Answered = _NONE
     cold: Answered = _NONE
@@ -69,6 +76,8 @@ class PredictorCounts:
     failed_sessions: int = 0
     last: Shown | None = None
     facets: Facets = _NO_FACETS
+    late: int = 0
+    failed_late: int = 0
 
     @classmethod
     def of(cls, bins: Bins, facets: FacetBins | None = None) -> "PredictorCounts":
@@ -90,6 +99,8 @@ class PredictorCounts:
             self.failed_sessions + part.fails,
             one.shown if one.shown and one.shown.is_finite else self.last,
             _plus_facets(self.facets, one.shown) if one.shown and part.is_judged else self.facets,
+            self.late + part.is_late,
+            self.failed_late + (part.is_late and one.has_failed),
         )
 
 
@@ -99,7 +110,7 @@ def _plus(before: Answered, one: Ended) -> Answered:
         before.requests + 1,
         before.errors + (one.has_failed and not is_timeout),
         before.timeouts + is_timeout,
-        before.refused + (400 <= one.status < 500 and not is_timeout),
+        before.refused + one.is_refused,
         _with_one_more(before.latency, bucket),
     )
 

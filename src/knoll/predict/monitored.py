@@ -37,6 +37,8 @@ class Monitored(Collector):
             ("knoll_answers_constant", "the same as the one before", counts.outputs.constant),
             ("knoll_sessions", "sessions that began", counts.sessions),
             ("knoll_sessions_failed", "sessions with a request that failed", counts.failed_sessions),
+            ("knoll_late_outcomes", "late outcomes of sessions", counts.late),
+            ("knoll_late_outcomes_failed", "late outcomes of sessions that failed", counts.failed_late),
         ):
             family = CounterMetricFamily(name, help_text, labels=[*labels])
             family.add_metric([*labels.values()], number)

@@ -101,6 +101,8 @@ class Observer:
             sessions=counts.sessions,
             failed_sessions=counts.failed_sessions,
             facets=counts.facets if counts.facets.names else None,
+            late=counts.late,
+            failed_late=counts.failed_late,
         )
 
     def _data(self, counts: PredictorCounts) -> dict[str, Any]:
@@ -134,4 +136,6 @@ def _of_sessions(counts: PredictorCounts) -> dict[str, Any]:
         "judged": asdict(counts.judged),
         "sessions": counts.sessions,
         "failedSessions": counts.failed_sessions,
+        "late": counts.late,
+        "failedLate": counts.failed_late,
     }

@@ -4,6 +4,12 @@ version, a few bad sessions would look like many bad requests, so each session i
 The first warm request decides it. A later request never changes an outcome: a comparison that bets on each
 outcome, one after the other, could not take it back. A session without requests for half an hour begins
 again.
+
+A session that goes on has late outcomes, which find faults that begin late: the first warm request that is
+not refused, a minute or more after the outcome before. An outcome that has failed is the last one. So a
+session fails once at most, and a visitor who always fails looks like one failure. What a late outcome will
+be depends on its own session only, and each of these has come so far without a failure: no outcome tells
+which version the next failure comes from, unless the versions differ.
 """
 
 from collections import OrderedDict
@@ -13,15 +19,22 @@ from knoll.predict.counts import Ended, Judged
 
 __all__ = ["Sessions"]
 
-_MOST = 10_000  # that are remembered, of about 200 bytes each; the oldest are forgotten first
+_MOST = 10_000  # that are remembered, of about 300 bytes each; the oldest are forgotten first
 _PAUSE = 1800.0  # seconds, after which a session begins anew
+_APART = 60.0  # seconds between two outcomes of a session, at least
 
 
 @dataclass(slots=True)
 class _Session:
     seen: float
-    is_judged: bool = False
+    judged_at: float | None = None  # its last outcome
+    is_over: bool = False  # an outcome has failed
     has_failed: bool = False
+
+    def has_late(self, one: Ended, now: float) -> bool:
+        """Whether the request is a late outcome."""
+        is_due = self.judged_at is not None and now - self.judged_at >= _APART
+        return is_due and not (self.is_over or one.is_cold or one.is_refused)
 
 
 class Sessions:
@@ -44,10 +57,12 @@ class Sessions:
         if len(self._known) > self._most:
             self._known.popitem(last=False)
         part = Judged(
-            is_judged=not (one.is_cold or session.is_judged),
+            is_judged=session.judged_at is None and not one.is_cold,
             begins=is_new,
             fails=one.has_failed and not session.has_failed,
+            is_late=session.has_late(one, now),
         )
-        session.is_judged |= part.is_judged
+        if part.is_judged or part.is_late:
+            session.judged_at, session.is_over = now, one.has_failed
         session.has_failed |= one.has_failed
         return part

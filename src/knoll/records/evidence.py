@@ -42,7 +42,8 @@ class Report(Counted):
     is what was answered; None of predictors that did not count that. `judged` are the warm requests that are
     independent: those without a session, and the first one of each session; None without sessions.
     `failed_sessions` had a request that failed. `facets` are those of the judged requests; None of predictors
-    that count none."""
+    that count none. `late` are the late outcomes of sessions, and `failed_late` those of them that failed; 0
+    of predictors that count none."""
 
     requests: int
     errors: int
@@ -58,6 +59,8 @@ class Report(Counted):
     sessions: int = 0
     failed_sessions: int = 0
     facets: Facets | None = None
+    late: int = 0
+    failed_late: int = 0
 
     def covered(self) -> bytes:
         """What the proof of a report stands for: all that is counted, and where."""
@@ -85,6 +88,8 @@ class Report(Counted):
             claims |= {"judged": asdict(self.judged), "sessions": [self.sessions, self.failed_sessions]}
         if self.facets:
             claims["facets"] = asdict(self.facets)
+        if self.late:
+            claims["late"] = [self.late, self.failed_late]
         return [claims]
 
 

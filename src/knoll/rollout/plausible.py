@@ -56,12 +56,16 @@ def _have_risen(report: Report, before: Report | None) -> bool:
 
 
 def _have_more_sessions(report: Report, before: Report | None) -> bool:
-    then = (before.requests, before.sessions, before.failed_sessions) if before else (0, 0, 0)
-    requests, sessions, failed = (
-        now - earlier
-        for now, earlier in zip((report.requests, report.sessions, report.failed_sessions), then, strict=True)
-    )
-    return 0 <= sessions <= requests and 0 <= failed <= requests and report.failed_sessions <= report.sessions
+    then = _in_sessions(before) if before else repeat(0)
+    news = (now - earlier for now, earlier in zip(_in_sessions(report), then, strict=False))
+    requests, sessions, failed, late, failed_late = news
+    are_parts = 0 <= sessions <= requests and 0 <= failed <= requests and 0 <= failed_late <= late <= requests
+    return are_parts and report.failed_sessions <= report.sessions
+
+
+def _in_sessions(report: Report) -> tuple[int, ...]:
+    sessions = (report.sessions, report.failed_sessions)
+    return (report.requests, *sessions, report.late, report.failed_late)
 
 
 def _have_more_answers(report: Report, before: Report) -> bool:

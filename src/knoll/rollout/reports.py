@@ -101,10 +101,14 @@ def _read_answered(found: Mapping[str, Any]) -> Answered:
 
 
 def _read_sessions(data: Mapping[str, Any]) -> dict[str, Any]:
-    sessions, failed = data["sessions"], data["failedSessions"]
+    sessions, failed, judged = data["sessions"], data["failedSessions"], _read_answered(data["judged"])
+    late, failed_late = data.get("late", 0), data.get("failedLate", 0)  # older predictors count none
     if not (_are_counts(sessions, failed) and sessions <= data["requests"]):
         raise WrongField("its sessions are no counts")
-    return {"judged": _read_answered(data["judged"]), "sessions": sessions, "failed_sessions": failed}
+    if not (_are_counts(late, failed_late) and _are_counts(data["requests"], late, judged.requests)):
+        raise WrongField("its late outcomes are no counts")
+    counts = {"sessions": sessions, "failed_sessions": failed, "late": late, "failed_late": failed_late}
+    return {"judged": judged, **counts}
 
 
 def _read_outputs(found: Mapping[str, Any]) -> Outputs:

@@ -85,6 +85,8 @@ def _data(replica: str, samples: Sequence[MetricSample]) -> Mapping[str, Any]:
         "judged": _answered("judged", samples),
         "sessions": sessions,
         "failedSessions": _number("knoll_sessions_failed_total", samples),
+        "late": _number("knoll_late_outcomes_total", samples, 0),  # 0 of older predictors
+        "failedLate": _number("knoll_late_outcomes_failed_total", samples, 0),
     }
     return {
         **whole,
@@ -131,5 +133,5 @@ def _outputs(samples: Sequence[MetricSample]) -> dict[str, Any]:
     }
 
 
-def _number(name: str, samples: Sequence[MetricSample]) -> int:
-    return next(int(one.value) for one in samples if one.labels["__name__"] == name)
+def _number(name: str, samples: Sequence[MetricSample], *otherwise: int) -> int:
+    return next((int(one.value) for one in samples if one.labels["__name__"] == name), *otherwise)
