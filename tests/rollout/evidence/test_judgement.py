@@ -47,8 +47,9 @@ def test_the_alphas_of_the_arms_that_may_fail_are_half_a_per_cent_together() -> 
         ("latencyP50", 1333, 0.05, None),
         ("refusals", 5000, 0.01, None),
         ("outputs", 400, 0.0, None),
-        ("agreement", 2000, 0.02, 0.02),
+        ("agreement", 3333, 0.02, 0.02),
         ("labels", 3333, 0.01, 0.05),
+        ("lateErrors", 5000, 0.02, None),
     ]
     assert [arm.name for arm in ARMS if not arm.may_fail] == ["outputs"]
 
@@ -121,6 +122,26 @@ def test_a_lost_judgement_is_made_anew_from_all_that_is_counted() -> None:
     assert anew.seen == passes.seen
     assert anew.errors.judged == passes.errors.judged == 12
     assert anew.errors.most > 400
+
+
+def test_late_outcomes_are_compared_with_late_ones_and_never_help_to_pass() -> None:
+    start = begin(replace(HISTORY, late=(100, 2)), Seen())
+    assert (start.late.past, start.late.past_bad) == (100, 2)
+    known = seen(40)
+    late = replace(known.candidate, late=(8, 3)), replace(known.champion, late=(150, 1))
+    after = judge(start, replace(known, candidate=late[0], champion=late[1]))
+    assert after.late == start.late.after_batch(Rule(0.02), Batch(8, 3, 150, 1))
+    assert after.late.support == 0
+    assert replace(after, late=start.late, seen=known) == judge(start, known)
+
+
+def test_late_outcomes_that_fail_in_the_bake_are_suspicious_above_late_ones_of_the_champion() -> None:
+    for known, is_suspected in (((1000, 0), True), ((1000, 200), False)):
+        start = begin(replace(HISTORY, late=known), Seen())
+        late = Seen(candidate=Tally(late=(30, 6)))
+        found = judge(start, late, is_shared=False)
+        assert (found.suspicion.requests, found.suspicion.bad) == (30, 6)
+        assert (found.suspicion.most >= SUSPICION[1]) == is_suspected
 
 
 def test_with_all_traffic_a_candidate_is_only_suspected() -> None:

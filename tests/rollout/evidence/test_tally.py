@@ -36,7 +36,9 @@ class Replica:
 
     observer: Observer
     has_sessions: bool
+    clock: MemoryClock
     ended: list[Ended] = field(default_factory=list)
+    times: list[float] = field(default_factory=list)
 
     def answer(self, chance: random.Random) -> None:
         seconds = chance.lognormvariate(-3, 1.5)
@@ -46,6 +48,7 @@ class Replica:
         one = Ended(status, seconds, is_cold, shown, session)
         self.observer.observe(one)
         self.ended.append(one)
+        self.times.append(self.clock.now().timestamp())
 
 
 def independent(ended: list[Ended]) -> list[Ended]:
@@ -55,6 +58,25 @@ def independent(ended: list[Ended]) -> list[Ended]:
         if not one.is_cold:
             firsts.setdefault(one.session or str(number), one)
     return list(firsts.values())
+
+
+def late(replica: Replica) -> tuple[int, int]:
+    """The late outcomes of its sessions, and those of them that failed."""
+    warm = [
+        pair
+        for pair in zip(replica.times, replica.ended, strict=True)
+        if pair[1].session and not pair[1].is_cold
+    ]
+    found: list[Ended] = []
+    for session in {one.session for _, one in warm}:
+        (last, first), *rest = (pair for pair in warm if pair[1].session == session)
+        outcomes = [first]
+        for at, one in rest:
+            if at - last >= 60 and one.status != 400 and outcomes[-1].status in (200, 400):
+                outcomes.append(one)
+                last = at
+        found += outcomes[1:]
+    return len(found), sum(one.status != 200 for one in found)
 
 
 def truth(replicas: list[Replica]) -> Tally:
@@ -72,17 +94,20 @@ def truth(replicas: list[Replica]) -> Tally:
         ),
         tuple(bins[number] for number in range(BINS.number)),
         BINS.name,
+        late=(sum(late(one)[0] for one in replicas), sum(late(one)[1] for one in replicas)),
     )
 
 
-def play(chance: random.Random, platform: Platform) -> list[Replica]:
-    """Replicas come and go, and each reports for the last time when it goes."""
+def play(chance: random.Random, platform: Platform, clock: MemoryClock) -> list[Replica]:
+    """Replicas come and go, and each reports for the last time when it goes. No session makes a pause of half
+    an hour."""
     has_sessions = chance.random() < 0.5
     living: list[Replica] = []
     gone: list[Replica] = []
     for _ in range(chance.randrange(20, 400)):
         if not living or chance.random() < 0.03:
-            living.append(Replica(Observer("digits", "v000002", platform, BINS), has_sessions))
+            living.append(Replica(Observer("digits", "v000002", platform, BINS), has_sessions, clock))
+        clock.move(chance.random() * 8)
         one = chance.choice(living)
         one.answer(chance)
         if chance.random() < 0.2:
@@ -132,6 +157,6 @@ def test_a_tally_is_what_the_replicas_have_answered(number: int) -> None:
     print(f"SEED={seed}")
     chance, sink, clock = random.Random(seed), MemoryEvents(), MemoryClock()
     platform = memory_platform(clock, Settings(home=Path("/nonexistent"), sink="http://memory"), events=sink)
-    replicas = play(chance, platform)
+    replicas = play(chance, platform, clock)
     deliver(sink.taken, chance, platform)
     assert tally(find_reports("digits", "v000002", platform.bucket).values()) == truth(replicas)

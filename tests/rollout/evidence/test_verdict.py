@@ -29,14 +29,16 @@ def judged(rounds: int, candidate: Tally = SOUND, compared: Compared = NOTHING) 
     candidate and these comparisons in each."""
     judgement = begin(Tally(1000, 1, 0, EDGES, (500, 450, 50), (500, 500)), Seen())
     for number in range(1, rounds + 1):
-        champion = Tally(3 * number, 0, 0, EDGES, (2 * number, number, 0), (2 * number, number))
+        latency, outputs = (2 * number, number, 0), (2 * number, number)
+        champion = Tally(3 * number, 0, 0, EDGES, latency, outputs, late=(3 * number, 0))
         judgement = judge(judgement, Seen(champion, times(candidate, number), pairs(compared, number)))
     return judgement
 
 
 def times(one: Tally, number: int) -> Tally:
     latency, outputs = (tuple(count * number for count in counts) for counts in (one.latency, one.outputs))
-    return Tally(number, one.errors * number, one.refusals * number, one.edges, latency, outputs)
+    late = (one.late[0] * number, one.late[1] * number)
+    return Tally(number, one.errors * number, one.refusals * number, one.edges, latency, outputs, late=late)
 
 
 def pairs(one: Compared, number: int) -> Compared:
@@ -56,6 +58,7 @@ def arm(found: Verdict, name: ArmName) -> ArmVerdict:
         ("latencyP50", Tally(1, edges=EDGES, latency=(0, 1, 0)), Compared()),
         ("agreement", Tally(1), Compared(1, 1)),
         ("labels", Tally(1), Compared(0, 0, 1, 1, 0)),
+        ("lateErrors", Tally(1, late=(1, 1)), Compared()),
     ],
 )
 def test_each_arm_alone_fails_the_candidate(name: ArmName, candidate: Tally, compared: Compared) -> None:

@@ -4,8 +4,8 @@ A sound candidate is rolled back with a probability of at most the sum of all al
 by the union bound this holds whatever the arms have to do with each other. The split is fixed and does not
 depend on which arms are on, so that nobody wins by turning one off during a rollout. Half of it is for
 errors, which every model has. Three tenths are for latency, in two equal parts. The rest is for what only
-some models have: refusals .02 %, agreement .05 %, labels .03 %. An alpha that is half as large costs a
-tenth more requests.
+some models have: refusals .02 %, agreement .03 %, labels .03 %, late errors of sessions .02 %. An alpha that
+is half as large costs a tenth more requests.
 
 Labels are judged as two samples, and in pairs, too, where both versions answer the same requests. Then E and
 L of the arm are half of the larger of both: by the union bound, each of the two has half of the alpha.
@@ -18,7 +18,9 @@ from knoll.rollout.evidence.two_sample import Rule
 
 __all__ = ["ARMS", "PASS_ALPHA", "SUSPICION", "Arm", "ArmName", "find_arm"]
 
-ArmName = Literal["errors", "latencyP95", "latencyP50", "refusals", "outputs", "agreement", "labels"]
+ArmName = Literal[
+    "errors", "latencyP95", "latencyP50", "refusals", "outputs", "agreement", "labels", "lateErrors"
+]
 
 PASS_ALPHA = 0.01  # how likely a candidate that is worse by the margin may pass
 
@@ -52,8 +54,9 @@ ARMS = (
     Arm("latencyP50", 0.00075, 0.05),  # slower than the champion's median
     Arm("refusals", 0.0002, 0.01),
     Arm("outputs", 0.0025, 0.0, may_fail=False),
-    Arm("agreement", 0.0005, 0.02, 0.02),
+    Arm("agreement", 0.0003, 0.02, 0.02),
     Arm("labels", 0.0003, 0.01, 0.05),
+    Arm("lateErrors", 0.0002, 0.02),  # between sessions of different ages, too
 )
 SUSPICION = (
     0.02,

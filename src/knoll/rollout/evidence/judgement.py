@@ -61,6 +61,7 @@ class Judgement:
     asked: float = 0.02
     slow_replay: float | None = None
     middling_replay: float | None = None
+    late: TwoSample = field(default_factory=TwoSample)
 
     @property
     def base(self) -> float:
@@ -106,6 +107,7 @@ def begin(
         has_pairs=has_pairs,
         outputs=Shares(champion=_scaled(history.outputs)),
         quality=_past(history.labelled, history.wrong),
+        late=_past(*history.late),
     )
 
 
@@ -117,25 +119,33 @@ def judge(before: Judgement, seen: Seen, is_shared: bool = True) -> Judgement:
     news = seen.since(before.seen)
     after = _with_compared(replace(before, seen=seen), news)
     if not is_shared:
-        failed = _part(news.candidate.answered, news.candidate.errors)
         refused = _part(news.candidate.requests, news.candidate.refusals)
         return replace(
             after,
-            suspicion=before.suspicion.after_batch(_suspect(before.base), *failed),
-            refusal_suspicion=before.refusal_suspicion.after_batch(_suspect(before.refused), *refused),
+            suspicion=_suspected(before, news.candidate),
+            refusal_suspicion=before.refusal_suspicion.after_batch(_tolerated(before.refusals), *refused),
         )
     return _with_edges(_with_replays(_with_shared(after, news), news), seen)
 
 
-def _suspect(rate: float) -> float:
-    """Above which rate a candidate with all traffic is suspected, if that was the champion's."""
-    return min(rate + SUSPICION[0], 0.99)
+def _suspected(before: Judgement, candidate: Tally) -> OneSample:
+    """The suspicion after a pass: outcomes and late ones, each beside what the champion's were before."""
+    first = before.suspicion.after_batch(
+        _tolerated(before.errors), *_part(candidate.answered, candidate.errors)
+    )
+    return first.after_batch(_tolerated(before.late), *_part(*candidate.late))
+
+
+def _tolerated(before: TwoSample) -> float:
+    """Above which rate a candidate with all traffic is suspected, by the champion's before."""
+    return min(past_rate(before.past_bad, before.past) + SUSPICION[0], 0.99)
 
 
 def _with_shared(before: Judgement, news: Seen) -> Judgement:
     champion, candidate = news.champion, news.candidate
     errors = _batch(candidate.answered, candidate.errors, champion.answered, champion.errors)
     refusals = _batch(candidate.requests, candidate.refusals, champion.requests, champion.refusals)
+    late = _batch(*candidate.late, *champion.late)
     return replace(
         before,
         errors=before.errors.after_batch(_rule_of_errors(before), errors),
@@ -145,6 +155,7 @@ def _with_shared(before: Judgement, news: Seen) -> Judgement:
         ),
         refusals=before.refusals.after_batch(find_arm("refusals").rule, refusals),
         outputs=_after_outputs(before.outputs, candidate, champion),
+        late=before.late.after_batch(find_arm("lateErrors").rule, late),
     )
 
 

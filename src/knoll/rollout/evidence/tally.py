@@ -20,7 +20,8 @@ class Tally:
     (4xx). `edges` are the upper ends of the buckets of latency in seconds, rising, and `latency` the
     requests in each bucket, with a last one for slower ones. `outputs` are the answers in each bin of
     those that `bins` names (see `knoll.predict.bins`). `labelled` are the answers whose true labels came
-    back, and `wrong` those of them that were wrong."""
+    back, and `wrong` those of them that were wrong. `late` are the late outcomes of sessions (see
+    `knoll.predict.sessions`), and those of them that failed."""
 
     requests: int = 0
     errors: int = 0
@@ -31,6 +32,7 @@ class Tally:
     bins: str = ""
     labelled: int = 0
     wrong: int = 0
+    late: tuple[int, int] = (0, 0)
 
     def since(self, before: "Tally") -> "Tally":
         """What was counted since an earlier tally. Counts that have fallen count as unchanged, and those
@@ -47,6 +49,7 @@ class Tally:
             self.bins if alike else "",
             max(self.labelled - before.labelled, 0),
             max(self.wrong - before.wrong, 0),
+            (max(self.late[0] - before.late[0], 0), max(self.late[1] - before.late[1], 0)),
         )
 
     @property
@@ -131,6 +134,7 @@ def tally(reports: Iterable[Report]) -> Tally:
         _sums(alike) if edges else (),
         _sums(answers),
         bins,
+        late=(sum(one.late for one in known), sum(one.failed_late for one in known)),
     )
 
 

@@ -144,6 +144,7 @@ def _numbers(name: ArmName, judgement: Judgement) -> tuple[float, float, int]:
         "latencyP50": judgement.latency_p50,
         "refusals": judgement.refusals,
         "labels": judgement.quality,
+        "lateErrors": judgement.late,
     }[name]
     return compared.most, bounded_exp(compared.most_support), compared.judged
 

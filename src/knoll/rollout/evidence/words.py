@@ -31,6 +31,9 @@ def _counts(arm: ArmVerdict, judgement: Judgement, seen: Seen, champion: str) ->
         case "errors":
             found = f"{mine.errors} of {mine.answered} requests failed"
             beside = f"{theirs.errors} of {theirs.answered}"
+        case "lateErrors":
+            found = f"{mine.late[1]} of {mine.late[0]} later requests of its sessions failed"
+            beside = f"{theirs.late[1]} of {theirs.late[0]}"
         case "refusals":
             found = f"it refused {mine.refusals} of {mine.requests} requests"
             beside = f"{theirs.refusals} of {theirs.requests}"
