@@ -20,6 +20,7 @@ from rollout_answers import answers
 from rollout_compare import compare
 from rollout_faults import faults, late_fault, passes
 from rollout_page import Section, print_sections, write_page
+from rollout_sessions import sessions
 from rollout_size import Size
 from rollout_sound import boundary, promoted, sound
 
@@ -28,7 +29,7 @@ from knoll.rollout.evidence.arms import find_arm
 from knoll.rollout.evidence.two_sample import Batch, TwoSample
 
 _OF_REQUEST, _OF_REPORT, _OF_PASS = 200.0, 400.0, 2000.0  # microseconds, the goals
-_SIMULATED = (sound, boundary, promoted, faults, late_fault, passes, compare)
+_SIMULATED = (sound, boundary, promoted, faults, late_fault, passes, compare, sessions)
 
 
 def main(given: Sequence[str] | None = None) -> int:

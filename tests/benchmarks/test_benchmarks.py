@@ -102,12 +102,12 @@ def test_rollout_runs(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
     page.write_text("before\n<!-- measured: rollout -->\nold\n<!-- end -->\nafter\n")
     goals = run("rollout.py", "--runs", "2", "--length", "0.01", "--page", str(page))
-    assert len(goals) == 73
+    assert len(goals) == 80
     assert all(goal["met"] for goal in goals if goal["goal"].startswith("part promoted"))
     written = page.read_text()
     assert written.startswith("before\n<!-- measured: rollout -->\n\nAt least 2 runs a row, seed 1")
     assert written.endswith("\n<!-- end -->\nafter\n")
-    assert written.count("goals are met") == 8
+    assert written.count("goals are met") == 9
 
 
 @pytest.mark.loop
