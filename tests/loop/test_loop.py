@@ -225,7 +225,7 @@ def test_a_dcgan_answers_with_pictures(laptop: Any, tmp_path: Path) -> None:
         check=True,
         capture_output=True,
     )
-    config = {"epochs": 1, "batchSize": 4, "latent": 16, "scored": 8, "seed": 1}
+    config = {"epochs": 4, "batchSize": 4, "latent": 16, "scored": 8, "seed": 1}
     laptop.declare(
         "textures",
         training__config=config,
