@@ -1,5 +1,6 @@
 """Slow and endless clients, against a real socket."""
 
+import asyncio
 import json
 import socket
 import threading
@@ -12,6 +13,9 @@ import uvicorn
 
 from knoll.http_connection import Connection, server_config
 
+SLOW = b"GET /slow HTTP/1.1\r\nhost: x\r\n\r\n"
+LAST = b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n"
+
 
 class Hasty(Connection):
     head_seconds = 0.3
@@ -21,8 +25,10 @@ async def answers(
     scope: Any, receive: Callable[[], Awaitable[Any]], send: Callable[[Any], Awaitable[None]]
 ) -> None:
     if scope["type"] == "http":
-        while scope["path"] == "/waits" and (await receive()).get("more_body"):
+        while scope["path"] != "/" and (await receive()).get("more_body"):
             pass
+        if scope["path"] == "/slow":
+            await asyncio.sleep(0.2)
         await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]})
         await send({"type": "http.response.body", "body": b"ok"})
 
@@ -41,8 +47,8 @@ def port() -> Iterator[int]:
         thread.join(10)
 
 
-def exchange(port: int, *parts: bytes) -> tuple[int, Any]:
-    """Status and body of what the server says before it hangs up, which resets a client that still sends."""
+def told(port: int, *parts: bytes) -> bytes:
+    """What the server says before it hangs up, which resets a client that still sends."""
     said = b""
     with socket.create_connection(("127.0.0.1", port), timeout=10) as client:
         with suppress(ConnectionError):
@@ -50,7 +56,12 @@ def exchange(port: int, *parts: bytes) -> tuple[int, Any]:
         with suppress(ConnectionError):
             while more := client.recv(65536):
                 said += more
-    head, _, body = said.partition(b"\r\n\r\n")
+    return said
+
+
+def exchange(port: int, *parts: bytes) -> tuple[int, Any]:
+    """Status and body of the one answer."""
+    head, _, body = told(port, *parts).partition(b"\r\n\r\n")
     return int(head.split()[1]) if head else 0, json.loads(body) if body else None
 
 
@@ -103,4 +114,14 @@ def test_what_strangers_send_writes_no_line(port: int, odd: bytes, caplog: pytes
     with socket.create_connection(("127.0.0.1", port), timeout=10) as client:
         client.sendall(odd)
         assert client.recv(1000)
+    assert not caplog.records
+
+
+def test_pipelined_requests_whose_client_goes_write_no_line(
+    port: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The one that is under way, which is not the newest, ends in silence."""
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as client:
+        client.sendall(SLOW * 3)
+    assert told(port, SLOW, LAST).count(b"200 OK") == 2
     assert not caplog.records

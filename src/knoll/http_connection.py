@@ -11,7 +11,7 @@ from http import HTTPStatus
 from typing import Any
 
 import uvicorn
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from knoll.media_types import JSON
 
@@ -34,6 +34,7 @@ class Connection(HttpToolsProtocol):
         self._taking: asyncio.TimerHandle | None = None
         self._head_bytes, self._has_begun = 0, False
         self._told_bytes = 0
+        self._open: list[RequestResponseCycle] = []  # requests that have no whole answer, the oldest first
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -42,6 +43,7 @@ class Connection(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._cancel_head()
         self._cancel_taking()
+        self._let_go()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -68,6 +70,11 @@ class Connection(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         self._cancel_head()
         super().on_headers_complete()
+        self._open.append(self.cycle)
+
+    def on_response_complete(self) -> None:
+        self._open = [one for one in self._open if not one.response_complete]
+        super().on_response_complete()
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002
         if self._told_bytes > _HEAD_BYTES:
@@ -128,10 +135,15 @@ class Connection(HttpToolsProtocol):
                 f"content-length: {len(body)}\r\nconnection: close\r\n\r\n"
             )
             self.transport.write(head.encode() + body)
-        if self.cycle is not None:
-            self.cycle.disconnected = True
-            self.cycle.message_event.set()
+        self._let_go()
         self.transport.close()
+
+    def _let_go(self) -> None:
+        """Tell all requests that the client has gone: uvicorn tells the newest alone, and a pipelined one
+        before it would write on."""
+        for one in self._open:
+            one.disconnected = True
+            one.message_event.set()
 
 
 def server_config(app: Any, drain: int, **where: Any) -> uvicorn.Config:
