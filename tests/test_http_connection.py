@@ -4,6 +4,7 @@ import asyncio
 import json
 import socket
 import threading
+import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import suppress
 from typing import Any
@@ -125,3 +126,29 @@ def test_pipelined_requests_whose_client_goes_write_no_line(
         client.sendall(SLOW * 3)
     assert told(port, SLOW, LAST).count(b"200 OK") == 2
     assert not caplog.records
+
+
+@pytest.mark.parametrize(
+    ("broken", "reason"),
+    [
+        (b"\x16\x03\x01\r\n\r\n", "this is no HTTP request"),
+        (
+            b"POST /waits HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\nzz",
+            "the request breaks the rules of HTTP",
+        ),
+        (b"GET / HTTP/1.1\r\nx-a: ", "the head of the request did not arrive within 0.3 s"),
+    ],
+)
+def test_requests_before_a_broken_one_are_answered_first(port: int, broken: bytes, reason: str) -> None:
+    said = told(port, SLOW * 2 + broken)
+    assert [said.count(one) for one in (b"200 OK", b"HTTP/1.1 4")] == [2, 1]
+    assert said.endswith(json.dumps({"error": reason}).encode())
+
+
+def test_a_head_that_waits_for_the_answer_before_it_is_not_late(port: int) -> None:
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as client:
+        client.sendall(SLOW * 3 + LAST[:20])
+        time.sleep(0.4)
+        client.sendall(LAST[20:])
+        said = b"".join(iter(lambda: client.recv(65536), b""))
+    assert said.count(b"200 OK") == 4

@@ -35,6 +35,7 @@ class Connection(HttpToolsProtocol):
         self._head_bytes, self._has_begun = 0, False
         self._told_bytes = 0
         self._open: list[RequestResponseCycle] = []  # requests that have no whole answer, the oldest first
+        self._refusal: tuple[int, str] | None = None  # what follows their answers
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -47,6 +48,8 @@ class Connection(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
+        if self._refusal is not None:
+            return
         was_waiting = self._head is not None
         super().data_received(data)
         if was_waiting and self._head is not None:
@@ -74,6 +77,8 @@ class Connection(HttpToolsProtocol):
 
     def on_response_complete(self) -> None:
         self._open = [one for one in self._open if not one.response_complete]
+        if self._refusal is not None:
+            self._refuse(*self._refusal)
         super().on_response_complete()
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002
@@ -111,6 +116,9 @@ class Connection(HttpToolsProtocol):
             self._cancel_head()
             self.transport.close()
             return
+        if self._has_due():  # reading may pause meanwhile
+            self._head = self.loop.call_later(self.head_seconds, self._refuse_late)
+            return
         self._refuse(408, f"the head of the request did not arrive within {self.head_seconds:g} s")
 
     def _cancel_head(self) -> None:
@@ -124,11 +132,15 @@ class Connection(HttpToolsProtocol):
             self._taking = None
 
     def _refuse(self, status: int, reason: str) -> None:
-        """Answer, unless an answer is under way, and hang up."""
+        """Answer, unless an answer is under way, and hang up. Whole requests that came before are answered
+        first."""
         self._cancel_head()
         if self.transport.is_closing():
             return
-        if self.cycle is None or self.cycle.response_complete or not self.cycle.response_started:
+        if self._has_due():
+            self._refusal = self._refusal or (status, reason)
+            return
+        if not any(one.response_started for one in self._open):
             body = json.dumps({"error": reason}).encode()
             head = (
                 f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\ncontent-type: {JSON}\r\n"
@@ -137,6 +149,10 @@ class Connection(HttpToolsProtocol):
             self.transport.write(head.encode() + body)
         self._let_go()
         self.transport.close()
+
+    def _has_due(self) -> bool:
+        """Whether a whole request waits for the end of its answer."""
+        return any(not one.more_body for one in self._open)
 
     def _let_go(self) -> None:
         """Tell all requests that the client has gone: uvicorn tells the newest alone, and a pipelined one
