@@ -26,12 +26,20 @@ async def answers(
     scope: Any, receive: Callable[[], Awaitable[Any]], send: Callable[[Any], Awaitable[None]]
 ) -> None:
     if scope["type"] == "http":
-        while scope["path"] != "/" and (await receive()).get("more_body"):
-            pass
+        body, is_whole = b"", scope["path"] == "/"
+        while not is_whole and (message := await receive())["type"] == "http.request":
+            body, is_whole = body + message["body"], not message["more_body"]
         if scope["path"] == "/slow":
             await asyncio.sleep(0.2)
-        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]})
-        await send({"type": "http.response.body", "body": b"ok"})
+        said = body or b"ok"
+        await send(
+            {
+                "type": "http.response.start",
+                "status": 200,
+                "headers": [(b"content-length", b"%d" % len(said))],
+            }
+        )
+        await send({"type": "http.response.body", "body": said})
 
 
 @pytest.fixture(scope="module")
@@ -152,3 +160,33 @@ def test_a_head_that_waits_for_the_answer_before_it_is_not_late(port: int) -> No
         client.sendall(LAST[20:])
         said = b"".join(iter(lambda: client.recv(65536), b""))
     assert said.count(b"200 OK") == 4
+
+
+@pytest.mark.parametrize(
+    "upgrade",
+    [
+        b"connection: Upgrade, HTTP2-Settings\r\nupgrade: h2c\r\nhttp2-settings: AAEAAEAAAA\r\n",
+        b"connection: upgrade\r\nupgrade: websocket\r\n",
+        b"upgrade: TLS/1.0\r\nconnection: upgrade\r\n",
+    ],
+)
+@pytest.mark.parametrize(
+    "body",
+    [b"content-length: 6\r\n\r\nGET / ", b"transfer-encoding: chunked\r\n\r\n6\r\nGET / \r\n0\r\n\r\n"],
+)
+@pytest.mark.parametrize("pause", [0, 0.1])
+def test_a_wish_for_another_protocol_is_ignored(port: int, upgrade: bytes, body: bytes, pause: float) -> None:
+    """The body is that of the request, also if it comes later, and also of each pipelined request."""
+    head, begin, rest = b"POST /echo HTTP/1.1\r\nhost: x\r\n" + upgrade, body[:-4], body[-4:]
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as client:
+        client.sendall(SLOW + (head + body) * 2 + head + begin)
+        time.sleep(pause)
+        client.sendall(rest + LAST)
+        said = b"".join(iter(lambda: client.recv(65536), b""))
+    assert [said.count(one) for one in (b"200 OK", b"\r\n\r\nGET / ", b"HTTP/1.1 4")] == [5, 3, 0]
+
+
+def test_a_tunnel_is_refused(port: int) -> None:
+    for target in (b"x:80", b"/"):
+        head = b"CONNECT %b HTTP/1.1\r\nhost: x\r\nupgrade: y\r\nconnection: upgrade\r\n\r\n" % target
+        assert exchange(port, head + LAST) == (400, {"error": "the request breaks the rules of HTTP"})

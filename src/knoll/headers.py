@@ -37,6 +37,7 @@ __all__ = [
     "SERVER",
     "SESSION",
     "TOKEN",
+    "UPGRADE",
     "VERSION",
     "WARNINGS",
     "WEBHOOK_ALLOWED_ORIGIN",
@@ -64,6 +65,7 @@ SEC_FETCH = "sec-fetch-"  # so begin the headers in which a browser says what se
 SEC_FETCH_MODE = "sec-fetch-mode"
 SEC_FETCH_SITE = "sec-fetch-site"
 SERVER = "server"
+UPGRADE = "upgrade"
 WEBHOOK_ALLOWED_ORIGIN = "webhook-allowed-origin"
 WEBHOOK_ALLOWED_RATE = "webhook-allowed-rate"
 WEBHOOK_ORIGIN = "webhook-request-origin"

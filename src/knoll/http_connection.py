@@ -11,8 +11,10 @@ from http import HTTPStatus
 from typing import Any
 
 import uvicorn
+from httptools import HttpParserError, HttpParserUpgrade
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
+from knoll.headers import UPGRADE
 from knoll.media_types import JSON
 
 __all__ = ["Connection", "server_config"]
@@ -51,11 +53,34 @@ class Connection(HttpToolsProtocol):
         if self._refusal is not None:
             return
         was_waiting = self._head is not None
-        super().data_received(data)
+        self._unset_keepalive_if_required()
+        try:
+            self._parse(data)
+        except HttpParserError:
+            self.send_400_response("")
         if was_waiting and self._head is not None:
             self._head_bytes += len(data)
             if self._head_bytes > _HEAD_BYTES:
                 self._refuse_long()
+
+    def _parse(self, data: bytes) -> None:
+        """Ignore each `Upgrade` (RFC 9110, 7.8). The parser skips the body of a request that has one, so it
+        gets the head again without. Raises HttpParserError."""
+        rest = memoryview(data)
+        while True:
+            try:
+                self.parser.feed_data(rest)
+                return
+            except HttpParserUpgrade as upgrade:
+                rest = rest[upgrade.args[0] :]
+                method = self.parser.get_method()
+                if method == b"CONNECT":  # which upgrades without a header
+                    raise HttpParserError from upgrade
+                version = self.parser.get_http_version().encode()
+                lines = [b"%b: %b\r\n" % one for one in self.headers if one[0] != UPGRADE.encode()]
+                self.parser.feed_data(
+                    b"%b %b HTTP/%b\r\n%b\r\n" % (method, self.url, version, b"".join(lines))
+                )
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
@@ -71,9 +96,15 @@ class Connection(HttpToolsProtocol):
         super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
+        if self.parser.should_upgrade():
+            return
         self._cancel_head()
         super().on_headers_complete()
         self._open.append(self.cycle)
+
+    def on_message_complete(self) -> None:
+        if not self.parser.should_upgrade():
+            super().on_message_complete()
 
     def on_response_complete(self) -> None:
         self._open = [one for one in self._open if not one.response_complete]
