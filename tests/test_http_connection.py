@@ -17,9 +17,11 @@ from knoll.http_connection import Connection, server_config
 SLOW = b"GET /slow HTTP/1.1\r\nhost: x\r\n\r\n"
 LAST = b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n"
 
+LEFT: list[str] = []  # what the application at /leaves heard instead of its client
+
 
 class Hasty(Connection):
-    head_seconds = 0.3
+    head_seconds, half_closed_seconds = 0.3, 0.6
 
 
 async def answers(
@@ -31,6 +33,8 @@ async def answers(
             body, is_whole = body + message["body"], not message["more_body"]
         if scope["path"] == "/slow":
             await asyncio.sleep(0.2)
+        if scope["path"] == "/leaves":
+            LEFT.append((await receive())["type"])
         said = body or b"ok"
         await send(
             {
@@ -190,3 +194,19 @@ def test_a_tunnel_is_refused(port: int) -> None:
     for target in (b"x:80", b"/"):
         head = b"CONNECT %b HTTP/1.1\r\nhost: x\r\nupgrade: y\r\nconnection: upgrade\r\n\r\n" % target
         assert exchange(port, head + LAST) == (400, {"error": "the request breaks the rules of HTTP"})
+
+
+@pytest.mark.parametrize("more", [b"", LAST[:9], b"POST /echo HTTP/1.1\r\ncontent-length: 9\r\n\r\nhalf"])
+def test_a_client_that_has_closed_its_side_is_answered(port: int, more: bytes) -> None:
+    """Each whole request is, and then the connection ends."""
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as client:
+        client.sendall(SLOW * 2 + more)
+        client.shutdown(socket.SHUT_WR)
+        said = b"".join(iter(lambda: client.recv(65536), b""))
+    assert said.count(b"200 OK") == 2
+
+
+def test_a_client_that_hangs_up_is_gone_after_a_moment(port: int, until: Callable[..., None]) -> None:
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as client:
+        client.sendall(b"GET /leaves HTTP/1.1\r\nhost: x\r\n\r\n")
+    until(lambda: LEFT == ["http.disconnect"])

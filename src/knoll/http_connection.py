@@ -1,7 +1,8 @@
 """One connection of a client: what uvicorn's lacks against slow and endless ones.
 
 The head of a request must arrive within seconds and stay small, and an answer must be taken. Bytes that are
-no HTTP get an error in JSON, too.
+no HTTP get an error in JSON, too. A client that has sent its last request may close its side: it is answered
+for a moment more. Then it counts as gone, because one that hangs up looks the same.
 """
 
 import asyncio
@@ -22,18 +23,20 @@ __all__ = ["Connection", "server_config"]
 _HEAD_SECONDS = 10.0
 _HEAD_BYTES = 64 * 2**10
 _AROUND_URL, _AROUND_HEADER = len("GET  HTTP/1.1\r\n"), len(": \r\n")
+_HALF_CLOSED_SECONDS = 2.0
 _TAKEN_WITHIN = 60.0  # seconds without progress while an answer is taken
 
 
 class Connection(HttpToolsProtocol):
     """A connection with time-outs for the head of each request and for each stop of its answer."""
 
-    head_seconds = _HEAD_SECONDS
+    head_seconds, half_closed_seconds = _HEAD_SECONDS, _HALF_CLOSED_SECONDS
 
     def __init__(self, *given: Any, **named: Any) -> None:
         super().__init__(*given, **named)
         self._head: asyncio.TimerHandle | None = None
         self._taking: asyncio.TimerHandle | None = None
+        self._leaving: asyncio.TimerHandle | None = None
         self._head_bytes, self._has_begun = 0, False
         self._told_bytes = 0
         self._open: list[RequestResponseCycle] = []  # requests that have no whole answer, the oldest first
@@ -46,8 +49,18 @@ class Connection(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._cancel_head()
         self._cancel_taking()
+        if self._leaving is not None:
+            self._leaving.cancel()
         self._let_go()
         super().connection_lost(exc)
+
+    def eof_received(self) -> bool:  # type: ignore[override]
+        """Whether the connection stays for the answers to whole requests."""
+        if not (due := self._due()):
+            return False
+        due[-1].keep_alive = False
+        self._leaving = self.loop.call_later(self.half_closed_seconds, self.transport.close)
+        return True
 
     def data_received(self, data: bytes) -> None:
         if self._refusal is not None:
@@ -147,7 +160,7 @@ class Connection(HttpToolsProtocol):
             self._cancel_head()
             self.transport.close()
             return
-        if self._has_due():  # reading may pause meanwhile
+        if self._due():  # reading may pause meanwhile
             self._head = self.loop.call_later(self.head_seconds, self._refuse_late)
             return
         self._refuse(408, f"the head of the request did not arrive within {self.head_seconds:g} s")
@@ -168,7 +181,7 @@ class Connection(HttpToolsProtocol):
         self._cancel_head()
         if self.transport.is_closing():
             return
-        if self._has_due():
+        if self._due():
             self._refusal = self._refusal or (status, reason)
             return
         if not any(one.response_started for one in self._open):
@@ -181,9 +194,9 @@ class Connection(HttpToolsProtocol):
         self._let_go()
         self.transport.close()
 
-    def _has_due(self) -> bool:
-        """Whether a whole request waits for the end of its answer."""
-        return any(not one.more_body for one in self._open)
+    def _due(self) -> list[RequestResponseCycle]:
+        """The whole requests that wait for the end of their answers, the oldest first."""
+        return [one for one in self._open if not one.more_body]
 
     def _let_go(self) -> None:
         """Tell all requests that the client has gone: uvicorn tells the newest alone, and a pipelined one
