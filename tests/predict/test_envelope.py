@@ -6,6 +6,7 @@ from typing import Any
 
 from knoll.predict.counts import Ended
 from knoll.predict.envelope import Envelope
+from knoll.predict.work import LONGEST_RUN
 from knoll.request_limits import CLIENT_GONE, ByteBudget
 
 Steps = Callable[[Callable[..., Awaitable[int]]], Awaitable[Any]]
@@ -17,12 +18,12 @@ def ended(steps: Steps) -> list[Ended]:
 
     async def app(scope: Any, _receive: Any, send: Any) -> None:
         await asyncio.sleep(scope["takes"])
-        await send({"type": "http.response.start", "status": scope["status"]})
+        await send({"type": "http.response.start", "status": scope["status"], **scope["about"]})
         await send({"type": "http.response.body", "body": b""})
 
     envelope = Envelope(app, {}, seen.append, ByteBudget(2**20))
 
-    async def ask(status: int, takes: float = 0.0, *headers: tuple[bytes, bytes]) -> int:
+    async def ask(status: int, takes: float = 0.0, *headers: tuple[bytes, bytes], **about: float) -> int:
         head = {"type": "http", "method": "POST", "path": "/v1/models/m:predict", "headers": headers}
         answers: list[Any] = []
 
@@ -32,7 +33,7 @@ def ended(steps: Steps) -> list[Ended]:
         async def send(message: Any) -> None:
             answers.append(message)
 
-        await envelope({**head, "status": status, "takes": takes}, receive, send)
+        await envelope({**head, "status": status, "takes": takes, "about": about}, receive, send)
         return int(answers[0]["status"])
 
     asyncio.run(_run(steps, ask))
@@ -80,13 +81,15 @@ def test_a_request_by_way_of_a_router_has_the_session_that_it_names() -> None:
     assert (0 < len(long) <= 64, none) == (True, "")
 
 
-def test_a_client_that_hangs_up_counts_if_it_has_waited_in_vain() -> None:
-    """One that goes at once, and one for which there is no memory, say nothing about the version."""
+def test_a_client_that_hangs_up_counts_if_the_version_was_late() -> None:
+    """One that has waited for other requests or for its own pictures, and one for which there is no memory,
+    say nothing about the version."""
 
     async def steps(ask: Callable[..., Awaitable[int]]) -> None:
-        await ask(CLIENT_GONE, 0.01)
-        await ask(503)
         await ask(CLIENT_GONE, 1.05)
+        await ask(CLIENT_GONE, **{LONGEST_RUN: 9.9})
+        await ask(503)
+        await ask(CLIENT_GONE, 0.01, **{LONGEST_RUN: 10.0})
 
     (one,) = ended(steps)
-    assert (one.status, one.seconds > 1) == (CLIENT_GONE, True)
+    assert (one.status, one.seconds < 1) == (CLIENT_GONE, True)

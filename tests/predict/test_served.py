@@ -354,6 +354,7 @@ def test_work_ends_in_the_middle_of_a_picture(shade: Served) -> None:
     with pytest.raises(ClientGone):
         shade.predict(body, {}, gone)
     assert (whole.looks > 500, gone.looks < 300) == (True, True)
+    assert (whole.longest_run > 0, gone.longest_run) == (True, 0)
 
 
 def test_what_a_request_takes_is_held_until_its_answer_is_sent(shade: Served) -> None:

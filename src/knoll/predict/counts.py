@@ -32,7 +32,7 @@ _NO_FACETS = Facets()
 class Ended:
     """One request: its status, the seconds that it took, whether it was cold, what it was answered, if the
     version came to that, and its session, "" if it has none. The status CLIENT_GONE says that the client has
-    waited in vain."""
+    gone because the version was late."""
 
     status: int
     seconds: float

@@ -26,13 +26,14 @@ from knoll.predict.answer import refusal
 from knoll.predict.bins import SHOWN
 from knoll.predict.counts import Ended
 from knoll.predict.predictions import is_feedback, is_prediction
+from knoll.predict.work import LONGEST_RUN
 from knoll.proofs import REPLAY_PURPOSE, is_proven
 from knoll.request_limits import ARRIVES_WITHIN, BODY_LIMIT, CLIENT_GONE, RETRY_SECONDS, ByteBudget
 
 __all__ = ["Envelope"]
 
 _DRAIN_SECONDS = 5.0
-_PATIENCE = 1.0  # seconds; a client that goes earlier has not waited in vain
+_PATIENCE = 10.0  # seconds
 _SESSION = 64  # hex digits of a session that are kept
 
 _Observe = Callable[[Ended], None]
@@ -40,7 +41,11 @@ _Observe = Callable[[Ended], None]
 
 class Envelope:
     """An ASGI application around another. `observe` gets how each prediction ended, except replays, requests
-    that were refused for lack of memory, and those whose client went soon: no fault of the version.
+    that were refused for lack of memory, and those whose client went, unless the version was late.
+
+    A version was late if it needed 10 s for a run of its graph: so long many clients wait at most, such as
+    OkHttp and the webhooks of Kubernetes. The time for reading the request, and for waiting for its turn, is
+    the work of clients: with large pictures, these could make any request last.
 
     The bodies of all requests together stay within `bodies`. With a `key`, a replay is what that has proved;
     without one, any request that says so.
@@ -59,12 +64,13 @@ class Envelope:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        status, shown = 500, None
+        status, shown, longest_run = 500, None, 0.0
 
         async def send_stamped(message: Message) -> None:
-            nonlocal status, shown
+            nonlocal status, shown, longest_run
             if message["type"] == "http.response.start":
                 status, shown = message["status"], message.get(SHOWN)
+                longest_run = message.get(LONGEST_RUN, 0.0)
                 headers = [*message.get("headers", []), *self._headers]
                 message = {"type": message["type"], "status": status, "headers": headers}
             await send(message)
@@ -84,12 +90,9 @@ class Envelope:
                 body.let_go()
                 self._has_answered = True
                 session = dict(scope["headers"]).get(SESSION.encode(), b"").hex()
-                self._count(Ended(status, body.seconds, is_cold, shown, session[:_SESSION]), body)
-
-    def _count(self, one: Ended, body: "_Body") -> None:
-        is_fast = one.status == CLIENT_GONE and one.seconds < _PATIENCE
-        if body.is_whole and not body.is_replay and one.status != 503 and not is_fast:
-            self._observe(one)
+                is_vain = status == 503 or (status == CLIENT_GONE and longest_run < _PATIENCE)
+                if body.is_whole and not body.is_replay and not is_vain:
+                    self._observe(Ended(status, body.seconds, is_cold, shown, session[:_SESSION]))
 
     async def _take_feedback(self, scope: Scope, receive: Receive, send: Send) -> None:
         body = _Body(self._bodies, self._most)

@@ -3,7 +3,7 @@
 import base64
 import io
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from threading import Lock
 from typing import Any
@@ -53,14 +53,18 @@ class Graph:
             raise InvalidVersion(f"model.onnx cannot be loaded: {type(error).__name__}") from error
         _check_names(self._session, version)
 
-    def run(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
-        """Inputs (B, ...) by name -> outputs (B, ...) by name. Raises ArithmeticError if a number is not
-        finite.
+    def run(
+        self,
+        inputs: Mapping[str, Array],
+        running: Callable[[], AbstractContextManager[object]] = nullcontext,
+    ) -> dict[str, Array]:
+        """Inputs (B, ...) by name -> outputs (B, ...) by name. It is inside `running` while the graph runs,
+        and not while it waits for its turn. Raises ArithmeticError if a number is not finite.
 
         Give it no more than `batch` examples: its memory grows with them, to gigabytes for a generator.
         """
         names = [tensor.name for tensor in self.signature.outputs]
-        with self._turn:
+        with self._turn, running():
             outputs = dict(zip(names, self._session.run(names, dict(inputs)), strict=True))
         for name, batch in outputs.items():
             if batch.dtype.kind == "f" and not np.isfinite(batch).all():

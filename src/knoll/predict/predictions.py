@@ -14,10 +14,10 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from knoll.headers import ALLOW, CONTENT_LENGTH
 from knoll.paths import FEEDBACK
 from knoll.predict.answer import Answer, in_json, refusal
-from knoll.predict.bins import SHOWN, Shown
+from knoll.predict.bins import SHOWN
 from knoll.predict.memory_budget import MemoryBudget
 from knoll.predict.served import Served
-from knoll.predict.work import ClientGone, Work
+from knoll.predict.work import LONGEST_RUN, ClientGone, Work
 from knoll.quoting import escaped
 from knoll.request_limits import CLIENT_GONE
 
@@ -87,9 +87,10 @@ class Predictions:
         gone = asyncio.ensure_future(receive())
         gone.add_done_callback(lambda _: work.cancel())
         try:
-            await _send(send, await answering, shown=work.shown)
+            await _send(send, await answering, {}, **{SHOWN: work.shown})
         except ClientGone:
-            await _send(send, refusal(CLIENT_GONE, "the client has gone"))
+            gone_answer = refusal(CLIENT_GONE, "the client has gone")
+            await _send(send, gone_answer, {}, **{LONGEST_RUN: work.longest_run})
         finally:
             work.cancel()
             work.end()
@@ -110,10 +111,9 @@ def _bare(scope: Scope) -> Scope:
     return {**scope, "query_string": b"", "headers": []}
 
 
-async def _send(
-    send: Send, answer: Answer, more: Mapping[str, str] | None = None, shown: Shown | None = None
-) -> None:
+async def _send(send: Send, answer: Answer, more: Mapping[str, str] | None = None, **about: object) -> None:
+    """Send it. `about` is for the envelope."""
     headers = {**answer.headers, **(more or {}), CONTENT_LENGTH: str(len(answer.body))}
     encoded = [(name.encode(), value.encode("latin-1", "replace")) for name, value in headers.items()]
-    await send({"type": "http.response.start", "status": answer.status, "headers": encoded, SHOWN: shown})
+    await send({"type": "http.response.start", "status": answer.status, "headers": encoded, **about})
     await send({"type": "http.response.body", "body": answer.body})

@@ -8,7 +8,9 @@ from knoll.errors import InvalidInstance
 from knoll.predict.bins import Shown
 from knoll.predict.memory_budget import MemoryBudget
 
-__all__ = ["ClientGone", "Work"]
+__all__ = ["LONGEST_RUN", "ClientGone", "Work"]
+
+LONGEST_RUN = "knoll.longest_run"  # in the message that starts an answer
 
 _DECODING = 20.0  # seconds that the instances of one request may take to be read
 _UNBOUNDED = 2**62
@@ -20,12 +22,14 @@ class ClientGone(Exception):
 
 class Work:
     """Work in a thread of the pool, which the event loop cancels and ends. `memory` is what it shares with
-    other work. `shown` is what the version has answered, if it came to that."""
+    other work. `shown` is what the version has answered, if it came to that. `longest_run` are the seconds of
+    the longest run of its graph."""
 
     def __init__(self, memory: MemoryBudget | None = None, decoding: float = _DECODING) -> None:
         self._is_cancelled, self._decoding, self._spent = False, decoding, 0.0
         self._since: float | None = None
         self.shown: Shown | None = None
+        self.longest_run = 0.0
         self._memory, self._kept = memory or MemoryBudget(_UNBOUNDED), ExitStack()
 
     def cancel(self) -> None:
@@ -56,6 +60,15 @@ class Work:
         finally:
             self._spent += time.perf_counter() - self._since
             self._since = None
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """The time that is spent inside is a run of the graph."""
+        began = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.longest_run = max(self.longest_run, time.perf_counter() - began)
 
     @contextmanager
     def room(self, size: int) -> Iterator[None]:
