@@ -270,15 +270,25 @@ def test_a_failed_graph_is_the_versions_fault_only_for_inputs_like_its_samples(
         (b'{"instances":[1],"instances":[2]}', "the key 'instances' twice"),
         (b'{"instances":[1], "x":{}, "instance\\u0073" : [2]}', "the key 'instances' twice"),
         (b'{"instances":[{"b64":"\\"}{"}],"instances":[2]} ', "the key 'instances' twice"),
+        (b'{"instances":[[[{"a":1,"b64":"x","b64":"y"}]]]}', "the key 'b64' twice"),
+        (b'[[1],{"a":":","b":{},"a":{}}]', "the key 'a' twice"),
+        (b'{"data":{"instances":[1],"instances":[{"b64":":"}]},"id":"1"}', "the key 'instances' twice"),
+        (b'{"%b":1,"%b":2}' % (b"a" * 300, b"a" * 300), "has a key twice"),
+        (
+            b'{"instances":[{%b"a":1,"a":2}]}' % b"".join(b'"%d":1,' % i for i in range(100_000)),
+            "a key twice",
+        ),
     ],
 )
 def test_a_body_that_is_no_request_is_refused_with_its_fault(shade: Served, body: bytes, fault: str) -> None:
     assert fault in error(shade.predict(body, {}, Work()))
 
 
-@pytest.mark.parametrize("value", ['"instances"', '{"instances": 1}', '"instances\\": "', '"\\u0041"'])
-def test_only_an_outer_key_comes_twice(shade: Served, value: str) -> None:
-    """The same text in a value, or as a key further in, is no second key."""
+@pytest.mark.parametrize(
+    "value", ['"instances"', '{"instances": 1}', '"instances\\": "', '"\\u0041"', '[{"a": ":"}, {"a": 1}]']
+)
+def test_a_key_of_another_object_is_no_second_one(shade: Served, value: str) -> None:
+    """Nor is the same text in a value."""
     body = f'{{"x": {value}, "instances": {json.dumps([DARK])}}}'
     assert shade.predict(body.encode(), {}, Work()).status == 200
 
@@ -294,6 +304,8 @@ def test_a_body_that_is_no_inference_is_told_the_shape_of_v2(shade: Served, body
 def test_a_key_of_an_inference_comes_once(shade: Served) -> None:
     body = json.dumps({"inputs": [IMAGE]})[:-1] + ', "inputs": []}'
     assert "the key 'inputs' twice" in error(shade.infer(body.encode(), {}, Work()))
+    body = json.dumps({"inputs": [IMAGE]})[:-3] + ', "data": [1]}]}'
+    assert "the key 'data' twice" in error(shade.infer(body.encode(), {}, Work()))
 
 
 def test_a_long_text_among_numbers_takes_no_memory(shade: Served) -> None:

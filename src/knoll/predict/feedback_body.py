@@ -12,7 +12,6 @@ __all__ = ["MOST_ENTRIES", "RIGHT", "LabelledAnswer", "read_feedback"]
 
 MOST_ENTRIES = 1_000
 RIGHT = f'send {{"id": "...", "label": "..."}}: the id is the header {PREDICTION} of the answer'
-_KEYS = ("id", "label", "labels", "feedback")
 
 
 @dataclass(frozen=True)
@@ -28,7 +27,7 @@ def read_feedback(
 ) -> LabelledAnswer | list[LabelledAnswer | InvalidInstance]:
     """The one entry, or the list of them, in which a faulty one is its fault. `keep` is told the bytes of
     memory that they take. Raises InvalidInstance, and what `keep` raises."""
-    found = read_json(body, _KEYS, RIGHT, keep)
+    found = read_json(body, RIGHT, keep)
     if not isinstance(found, dict) or "feedback" not in found:
         return _entry(found)
     entries = found["feedback"]

@@ -5,7 +5,7 @@ it is parsed.
 """
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import orjson
@@ -21,7 +21,7 @@ _VALUE, _QUOTE, _LIST, _OBJECT = 64, 32, 100, 250  # bytes of memory for each
 _WIDE = 7  # bytes more for each of a text with a letter beyond Latin, and for its copy
 _PICTURES = {b"\x89PNG": "a PNG", b"\xff\xd8\xff": "a JPEG", b"GIF8": "a GIF", b"RIFF": "a WebP"}
 _LONG = 100_000
-_LONGEST_KEY = 200  # bytes, with escapes
+_LONGEST_KEY, _MOST_KEYS = 200, 100_000  # bytes with escapes, and number, of the keys that are looked at
 # What lies before it, and a text, with the colon that makes it a key; or where a level begins or ends.
 _TOKEN = re.compile(rb'[^"\[\]{}]*+(?:("(?:[^"\\]++|(?:\\.)++)*+")(\s*+:)?|[\[\]{}])', re.DOTALL)
 
@@ -31,11 +31,11 @@ def is_long(body: bytes) -> bool:
     return body.count(b",") > _LONG
 
 
-def read_json(body: bytes, keys: Sequence[str], right: str, keep: Callable[[int], None]) -> Any:
-    """The value. `keys` are those that are read of an object, and `right` says what to send. Before that,
-    `keep` is told the bytes of memory that the value takes, and may raise.
+def read_json(body: bytes, right: str, keep: Callable[[int], None]) -> Any:
+    """The value; `right` says what to send. Before that, `keep` is told the bytes of memory that the value
+    takes, and may raise.
 
-    Raises InvalidInstance that says why there is no value, or which of the keys comes twice.
+    Raises InvalidInstance that says why there is no value, or which key an object has twice.
     """
     kind = next((name for head, name in _PICTURES.items() if body.startswith(head)), "")
     if kind:
@@ -47,8 +47,7 @@ def read_json(body: bytes, keys: Sequence[str], right: str, keep: Callable[[int]
         value = orjson.loads(body)
     except orjson.JSONDecodeError as error:
         raise InvalidInstance(f"the body is not JSON: {json_fault(body, error)}", fix=right) from error
-    if isinstance(value, dict):
-        _check_keys(body, [key for key in keys if key in value])
+    _check_keys(body, value)
     return value
 
 
@@ -69,25 +68,50 @@ def _checked_size(body: bytes) -> int:
     return values * _VALUE + body.count(b'"') * _QUOTE + lists * _LIST + objects * _OBJECT + wide
 
 
-def _check_keys(body: bytes, keys: Sequence[str]) -> None:
-    """The parser takes the last value of a key that comes twice. Most bodies have the text of each key once:
-    that is quick to see, and the body is looked through only if not."""
-    if b"\\u" not in body and all(body.count(b'"%b"' % key.encode()) == 1 for key in keys):
-        return
-    found = set()
-    for key in _outer_keys(body):
-        if key in found:
-            raise InvalidInstance(f"the body has the key {key!r} twice", fix="send it once")
-        if key in keys:
-            found.add(key)
+def _check_keys(body: bytes, value: Any) -> None:
+    """The parser takes the last value of a key that comes twice: the value then has fewer keys than the body.
+    Most bodies have a colon for each key and no other: that is quick to see, and the body is looked through
+    only if not."""
+    keys = _number_of_keys(value, body.count(b"{"))
+    if keys != body.count(b":") and keys != sum(token.end(2) > 0 for token in _tokens(body)):
+        raise InvalidInstance(f"an object of the body has {_doubled_key(body)} twice", fix="send it once")
 
 
-def _outer_keys(body: bytes) -> Iterator[str]:
-    """The short keys of the outermost object, each as often as it comes."""
-    level = 0
-    for token in _TOKEN.finditer(body, 0, len(body.rstrip())):
+def _number_of_keys(value: Any, objects: int) -> int:
+    """The keys of all objects in the value, of which there are `objects` at most. Level by level, because
+    lists of numbers are often deeper than the last object."""
+    level, keys = [value], 0
+    while level and objects:
+        found = [one for one in level if type(one) is dict]
+        keys, objects = keys + sum(map(len, found)), objects - len(found)
+        level = [
+            inner
+            for one in (level if objects else ())
+            for inner in (one.values() if type(one) is dict else one)
+            if type(inner) in (dict, list)
+        ]
+    return keys
+
+
+def _doubled_key(body: bytes) -> str:
+    """The first key that an object has twice. Long keys, and more than the memory has room for, have no
+    name here."""
+    levels: list[set[str]] = []
+    room = _MOST_KEYS
+    for token in _tokens(body):
         start, end = token.span(1)
-        if start < 0:
-            level += 1 if body[token.end() - 1] in b"[{" else -1
-        elif level == 1 and end < token.end() and end - start < _LONGEST_KEY:
-            yield orjson.loads(token[1])
+        if start < 0 and body[token.end() - 1] in b"[{":
+            levels.append(set())
+        elif start < 0:
+            levels.pop()
+        elif end < token.end() and end - start < _LONGEST_KEY and room:
+            key = orjson.loads(token[1])
+            if key in levels[-1]:
+                return f"the key {key!r}"
+            levels[-1].add(key)
+            room -= 1
+    return "a key"
+
+
+def _tokens(body: bytes) -> Iterator[re.Match[bytes]]:
+    return _TOKEN.finditer(body, 0, len(body.rstrip()))

@@ -17,7 +17,6 @@ from knoll.records.signature import Signature
 
 __all__ = ["answer_v1", "prefers_png", "read_v1"]
 
-_KEYS = ("instances", "specversion", "id", "source", "type", "data")
 _RIGHT = 'send {"instances": [...]} as JSON, a picture as {"b64": its base64}'
 _MOST_INSTANCES = 10_000
 _MOST_WARNINGS = 5
@@ -27,7 +26,7 @@ _QUALITY = re.compile(r"[01](?:\.[0-9]{0,3})?", re.ASCII)
 def read_v1(body: bytes, headers: Mapping[str, str], keep: Callable[[int], None]) -> list[Any]:
     """The instances, also of a CloudEvent; `curl -d` calls the body a form, so its type is not asked. `keep`
     is told the bytes of memory that they take. Raises InvalidInstance, and what `keep` raises."""
-    payload = unwrap(read_json(body, _KEYS, _RIGHT, keep), headers)
+    payload = unwrap(read_json(body, _RIGHT, keep), headers)
     instances = payload.get("instances") if isinstance(payload, dict) else None
     if not isinstance(instances, list) or not instances:
         raise InvalidInstance('a V1 request is {"instances": [...]}, a list with at least one instance')

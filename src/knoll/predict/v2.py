@@ -16,7 +16,6 @@ from knoll.records.signature import Signature, Tensor
 
 __all__ = ["Inference", "answer_v2", "read_v2"]
 
-_KEYS = ("id", "parameters", "inputs", "outputs")
 _RIGHT = 'send {"inputs": [{"name", "shape", "datatype", "data"}]} as JSON'
 
 
@@ -37,7 +36,7 @@ def read_v2(
     """Read the request. `keep` is told the bytes of memory that its JSON takes. Raises InvalidInstance that
     names the tensor and the fault, and what `keep` raises."""
     head, raw = _split(body, headers.get(LENGTH_OF_JSON))
-    request = read_json(head, _KEYS, _RIGHT, keep)
+    request = read_json(head, _RIGHT, keep)
     if not isinstance(request, dict):
         raise InvalidInstance("a V2 request is an object", fix=_RIGHT)
     number = request.get("id")
