@@ -162,6 +162,12 @@ def test_nothing_is_said_of_black_or_of_bright_pixels(shade: Served) -> None:
     assert not any("nearly black" in one for one in found["warnings"])
 
 
+def test_truth_that_becomes_numbers_is_warned_of(shade: Served) -> None:
+    answer = infer(shade, inputs=[{**IMAGE, "data": [True, False] * 8}])
+    told = "input 'image': true was taken as 1 and false as 0"
+    assert (answer.status, answer.headers["x-model-warnings"]) == (200, told)
+
+
 def test_the_example_is_answered(shade: Served) -> None:
     answer = shade.predict(orjson.dumps(shade.example), {}, Work())
     assert set(orjson.loads(answer.body)) == {"predictions"}
@@ -171,7 +177,7 @@ def test_the_example_is_answered(shade: Served) -> None:
     ("change", "fault"),
     [
         ({"shape": [0, 1, 4, 4], "data": []}, "its batch is empty"),
-        ({"shape": [-1, 1, 4, 4]}, "no whole number"),
+        ({"shape": [-1, 1, 4, 4]}, "the negative side -1"),
         ({"shape": [2**40, 2**40, 4, 4]}, "needs"),
         ({"shape": [True, 1, 4, 4]}, "no whole number"),
         ({"shape": None}, "its shape is no list"),
@@ -184,6 +190,7 @@ def test_the_example_is_answered(shade: Served) -> None:
         ({"datatype": None}, "its datatype is missing, or no text; send FP32"),
         ({"name": None}, "an input has no text as its name; known: "),
         ({"parameters": []}, "no object"),
+        ({"parameters": {"shared_memory_region": "a"}}, "input 'image': shared memory is not known here"),
         ({"name": ["image"]}, "an input has no text as its name"),
     ],
 )
@@ -199,6 +206,7 @@ def test_a_faulty_tensor_is_refused_with_its_fault(shade: Served, change: Any, f
         ({"id": 5}, "id is no text"),
         ({"outputs": [{"name": "probabilities"}] * 2}, "comes twice"),
         ({"outputs": [{"name": "probabilities", "parameters": {"classification": 3}}]}, "classification"),
+        ({"outputs": [{"name": "probabilities", "parameters": {"shared_memory_region": "a"}}]}, "shared"),
         ({"outputs": [{"name": "x"}]}, "there is no output 'x'; known: probabilities"),
         ({"parameters": {"binary_data_output": 1}}, "neither true nor false"),
     ],

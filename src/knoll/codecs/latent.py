@@ -12,14 +12,14 @@ from knoll.records.signature import Tensor
 __all__ = ["decode_latent"]
 
 
-def decode_latent(value: Any, tensor: Tensor, _: Reading) -> Array:
+def decode_latent(value: Any, tensor: Tensor, reading: Reading) -> Array:
     """float32 (size,): the given vector, or normal random numbers, which a seed makes reproducible. Raises
     InvalidInstance."""
     size = tensor.options["size"]
     if not isinstance(value, dict) or not set(value) <= {"seed", "latent"} or len(value) > 1:
         raise InvalidInstance('a latent is {"seed": 7}, {"latent": [...]} or {}')
     if "latent" in value:
-        return read_typed(value["latent"], "FP32", (size,))
+        return read_typed(value["latent"], "FP32", (size,), reading.warn)
     seed = value.get("seed")
     if seed is not None and (not isinstance(seed, int) or isinstance(seed, bool) or not 0 <= seed < 2**63):
         raise InvalidInstance("seed must be a whole number from 0 to 2^63 - 1")

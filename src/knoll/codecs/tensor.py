@@ -1,6 +1,6 @@
 """The codec `tensor`: nested lists of numbers, taken literally."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -31,9 +31,9 @@ _DEEPEST = 32  # lists within each other
 _TOO_LARGE = "it is not made of numbers of 64 bits: one is too large"
 
 
-def decode_tensor(value: Any, tensor: Tensor, _: Reading) -> Array:
+def decode_tensor(value: Any, tensor: Tensor, reading: Reading) -> Array:
     """Nested lists -> an array of the tensor's shape and datatype. Raises InvalidInstance."""
-    return read_typed(value, tensor.datatype, tensor.shape[1:])
+    return read_typed(value, tensor.datatype, tensor.shape[1:], reading.warn)
 
 
 def encode_tensors(batch: Array, _: Tensor) -> list[Any]:
@@ -52,13 +52,15 @@ def check_tensor(array: Array, shape: Sequence[int]) -> None:
         raise InvalidInstance("a number is NaN or infinity")
 
 
-def read_typed(value: Any, datatype: str, shape: Sequence[int] | None = None) -> Array:
-    """Nested lists -> an array of this datatype and shape, or of any shape. Raises InvalidInstance if a
-    number would change."""
+def read_typed(value: Any, datatype: str, shape: Sequence[int] | None, warn: Callable[[str], None]) -> Array:
+    """Nested lists -> an array of this datatype and shape, or of any shape. `warn` is told if true and false
+    became numbers. Raises InvalidInstance if a number would change."""
     numbers = read_numbers(value)
     dtype = DTYPES[datatype]
     if numbers.size and not np.can_cast(numbers.dtype, dtype, "same_kind"):
         raise InvalidInstance(f"its numbers are no {datatype}")
+    if numbers.dtype == np.bool_ and dtype is not np.bool_:
+        warn("true was taken as 1 and false as 0")
     is_integer = np.issubdtype(dtype, np.integer)
     if is_integer and numbers.size and not np.array_equal(numbers, numbers.astype(dtype)):
         raise InvalidInstance(f"a number is too large for {datatype}")

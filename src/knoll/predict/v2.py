@@ -145,6 +145,8 @@ def _parameters(owner: Mapping[str, Any], what: str) -> Mapping[str, Any]:
     found = owner.get("parameters")
     if found is not None and not isinstance(found, dict):
         raise InvalidInstance(f"the parameters of {what} are no object")
+    if found and "shared_memory_region" in found:
+        raise InvalidInstance(f"{what}: shared memory is not known here", fix="send and take the data itself")
     return found or {}
 
 

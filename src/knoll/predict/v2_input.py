@@ -21,6 +21,10 @@ def read_input(
 ) -> Array:
     """The tensor of the JSON, or of the raw bytes; `warn` is told what was changed of it. Raises
     InvalidInstance."""
+
+    def told(text: str) -> None:
+        warn(f"input {tensor.name!r}: {text}")
+
     try:
         shape = _shape(described.get("shape"))
         datatype = described.get("datatype")
@@ -30,9 +34,9 @@ def read_input(
         data = described.get("data")
         if (data is None) == (raw is None):
             raise InvalidInstance("it needs either data or binary_data_size")
-        array = _from_json(data, shape, tensor) if raw is None else _from_bytes(raw, shape, tensor)
+        array = _from_json(data, shape, tensor, told) if raw is None else _from_bytes(raw, shape, tensor)
         check_tensor(array, tensor.shape)
-        return _in_range(array, tensor, warn)
+        return _in_range(array, tensor, told)
     except InvalidInstance as error:
         raise InvalidInstance(f"input {tensor.name!r}: {error}", fix=error.fix) from error
 
@@ -42,18 +46,19 @@ def _shape(found: Any) -> list[int]:
         raise InvalidInstance("its shape is no list of numbers")
     if len(found) > _MOST_SIDES:
         raise InvalidInstance(f"its shape has {len(found)} sides, more than {_MOST_SIDES}")
-    if not all(isinstance(one, int) and not isinstance(one, bool) and one >= 0 for one in found):
+    if not all(isinstance(one, int) and not isinstance(one, bool) for one in found):
         raise InvalidInstance("its shape has a side that is no whole number")
+    if min(found) < 0:
+        raise InvalidInstance(f"its shape has the negative side {min(found)}", fix="send the size itself")
     if found[0] == 0:
         raise InvalidInstance("its batch is empty", fix="the first number of its shape must be 1 or more")
     return found
 
 
-def _from_json(data: Any, shape: Sequence[int], tensor: Tensor) -> Array:
+def _from_json(data: Any, shape: Sequence[int], tensor: Tensor, warn: Callable[[str], None]) -> Array:
     if not isinstance(data, list):
         raise InvalidInstance("its data is no list")
-    array = read_typed(data, tensor.datatype)
-    return _reshape(array, shape)
+    return _reshape(read_typed(data, tensor.datatype, None, warn), shape)
 
 
 def _from_bytes(raw: memoryview, shape: Sequence[int], tensor: Tensor) -> Array:
@@ -84,6 +89,6 @@ def _in_range(array: Array, tensor: Tensor, warn: Callable[[str], None]) -> Arra
             fix="scale them to 0..1: divide pixels by 255 if white is 255",
         )
     if low < -_SLACK or high > 1 + _SLACK:
-        warn(f"input {tensor.name!r}: its values were clipped to 0..1: they lie in {low:g}..{high:g}")
+        warn(f"its values were clipped to 0..1: they lie in {low:g}..{high:g}")
         return array.clip(0, 1)
     return array
