@@ -120,7 +120,7 @@ def _command(words: tuple[str, ...], command: Any) -> str:
         parts += [_escape(told.strip())] if told else []
         parts += [f"With `-o json`:\n\n```text\n{textwrap.fill(shape, 100)}\n```"] if shape else []
     rows = [
-        (_typed(one), "" if one.default in (None, False, "") else f"`{one.default}`", _escape(one.help or ""))
+        (_typed(one), _default(one), _escape(one.help or ""))
         for one in command.params
         if "--output" not in one.opts
     ]
@@ -133,7 +133,14 @@ def _typed(parameter: Any) -> str:
     if not parameter.opts[0].startswith("-"):
         return f"`{placeholder}`"
     value = "" if getattr(parameter, "is_flag", False) else f" {parameter.metavar or 'VALUE'}"
-    return ", ".join(f"`{one}{value}`" for one in parameter.opts)
+    return ", ".join(f"`{one}{value}`" for one in (*parameter.opts, *parameter.secondary_opts))
+
+
+def _default(parameter: Any) -> str:
+    """The default, in backticks; of a pair of flags the one that is meant without either."""
+    if parameter.secondary_opts:
+        return f"`{(parameter.opts if parameter.default else parameter.secondary_opts)[0]}`"
+    return "" if parameter.default in (None, False, "") else f"`{parameter.default}`"
 
 
 def _model(path: str) -> str:

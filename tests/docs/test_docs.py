@@ -68,7 +68,22 @@ def test_every_setting_is_in_the_documents() -> None:
 
 def test_every_command_is_in_the_documents() -> None:
     """Each command and each command of a group, as it is typed."""
-    expect_all("docs/commands.md", [" ".join(("knoll", *words)) for words in commands(get_command(app))])
+    expect_all("docs/commands.md", [" ".join(("knoll", *words)) for words, _ in commands(get_command(app))])
+
+
+def test_every_flag_is_in_the_documents() -> None:
+    """In the part of each command that takes it, the flag that turns another one off included."""
+    parts = re.split(r"^## (.*)\n", TEXTS["docs/commands.md"], flags=re.MULTILINE)
+    told = dict(zip(parts[1::2], parts[2::2], strict=True))
+    flags = {
+        f"{' '.join(words)}: {flag}": f"`{flag}" in told[" ".join(("knoll", *words))]
+        for words, command in commands(get_command(app))
+        for parameter in command.params
+        for flag in (*parameter.opts, *parameter.secondary_opts)
+        if flag.startswith("-") and "--output" not in parameter.opts
+    }
+    assert [flag for flag, is_told in flags.items() if not is_told] == []
+    assert any("--no-" in flag for flag in flags)
 
 
 def test_every_family_is_in_the_documents() -> None:
@@ -250,12 +265,12 @@ def variables(field: str) -> list[str]:
     )
 
 
-def commands(command: Any, words: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
-    """The words behind `knoll` of each command; a group's hidden command is what its bare name does."""
+def commands(command: Any, words: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """Each command with the words behind `knoll`; a group's hidden command is what its bare name does."""
     for name, one in getattr(command, "commands", {}).items():
         yield from commands(one, words if one.hidden else (*words, name))
     if not hasattr(command, "commands"):
-        yield words
+        yield words, command
 
 
 def typed(name: str, program: str, *, fenced_only: bool = False) -> list[list[str]]:
