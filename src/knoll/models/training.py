@@ -18,7 +18,9 @@ class CheckpointSpec(Spec):
     """How often the state of a training is kept, for the next attempt if this one is killed."""
 
     every: PositiveSeconds = Field(
-        default=60.0, description="Time between two checkpoints. A training that is killed loses no more"
+        default=60.0,
+        description="Time between two checkpoints. A killed training loses at most this time, and the time "
+        "that the next one takes to be written",
     )
     keep: Annotated[int, unit("checkpoints")] = Field(
         default=2, ge=1, le=10, description="The newest ones that stay. All go when the run ends"
