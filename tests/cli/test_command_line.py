@@ -78,7 +78,7 @@ def test_a_command_that_reads_no_bucket_loads_no_client(platform: Platform) -> N
 
 
 def test_without_a_platform_the_error_says_how_to_start_one(knoll: Knoll) -> None:
-    """Every reading verb names the fix on stderr, and with -o json prints one error object on stdout."""
+    """Each command names the fix on stderr, and with -o json prints one error object on stdout."""
     for command in (["models"], ["runs"], ["env"], ["why", "digits"], ["describe", "digits"], ["events"]):
         result = knoll(*command, "-o", "json")
         assert result.exit_code == 4

@@ -23,6 +23,7 @@ from knoll import events
 from knoll.adapters import cluster_local
 from knoll.cli.app import app
 from knoll.events import PING
+from knoll.exits import FAILURE, INTERRUPTED, NOT_FOUND, SUCCEEDED, TIMED_OUT
 from knoll.families import FAMILIES, find_family
 from knoll.models import parse_model
 from knoll.models.fields import fields_of
@@ -69,6 +70,24 @@ def test_every_setting_is_in_the_documents() -> None:
 def test_every_command_is_in_the_documents() -> None:
     """Each command and each command of a group, as it is typed."""
     expect_all("docs/commands.md", [" ".join(("knoll", *words)) for words, _ in commands(get_command(app))])
+
+
+def test_the_help_and_the_documents_list_all_exit_codes_of_commands() -> None:
+    """2, which is click's, included."""
+    codes = {SUCCEEDED, FAILURE, 2, TIMED_OUT, NOT_FOUND, INTERRUPTED}
+    for text in (get_command(app).help or "", TEXTS["docs/commands.md"]):
+        (listed,) = re.findall(r"Exit codes: ([^.]*)\.", text)
+        assert {int(code) for code in re.findall(r"\d+", listed)} == codes
+
+
+def test_the_help_says_which_commands_take_an_output_format() -> None:
+    without = [
+        words
+        for words, command in commands(get_command(app))
+        if not any("--output" in one.opts for one in command.params)
+    ]
+    assert without == [("demo",)]
+    assert "Every command but [bold]knoll demo[/bold]" in " ".join((get_command(app).help or "").split())
 
 
 def test_every_flag_is_in_the_documents() -> None:

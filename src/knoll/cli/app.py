@@ -119,7 +119,8 @@ def knoll(
     On a cluster: [bold]knoll --cluster kubernetes models[/bold], or [bold]kn model list[/bold]. Options for
     the cluster may stand anywhere.
 
-    Exit codes: 0 ok, 1 failure, 2 usage, 3 timed out, 4 not found. Reading verbs take [bold]-o json[/bold].
+    Exit codes: 0 ok, 1 failure, 2 wrong usage, 3 timed out, 4 not found, 130 interrupted. Every command but
+    [bold]knoll demo[/bold] takes [bold]-o json[/bold].
     """
 
 

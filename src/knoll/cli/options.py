@@ -29,7 +29,7 @@ __all__ = [
 
 
 class Output(StrEnum):
-    """How a reading verb prints."""
+    """How a command prints."""
 
     table = "table"
     json = "json"

@@ -42,7 +42,7 @@ def model(
     Start: [bold]kn model apply -f model.yaml[/bold], [bold]kn model upload MODEL PATH[/bold], [bold]kn model
     runs -w[/bold], [bold]kn model rollout status MODEL -w[/bold], [bold]kn model predict MODEL FILE[/bold].
 
-    Options for the cluster may stand anywhere. Reading verbs take [bold]-o json[/bold].
+    Options for the cluster may stand anywhere. Every command takes [bold]-o json[/bold].
     """
 
 
