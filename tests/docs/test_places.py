@@ -5,6 +5,7 @@ import importlib
 import re
 from pathlib import Path
 
+from knoll.records.record import Record
 from knoll.records.stamp import Stamped
 
 ROOT = Path(__file__).parents[2]
@@ -19,6 +20,16 @@ def test_every_place_of_a_record_is_in_the_architecture() -> None:
     assert len(places) > 10
     missing = [place for place in places if not re.search(rf"\| `{place}[/`]", PAGE)]
     assert not missing, f"ARCHITECTURE.md does not say what lies in: {missing}"
+
+
+def test_every_module_of_a_record_is_in_the_architecture() -> None:
+    """The table of the model bucket names each module of `records` that has a kind of record."""
+    told = {
+        module
+        for modules in re.findall(r"^\| `[^|]+\| [^|]+ \| ([^|]+) \|", PAGE, re.MULTILINE)
+        for module in re.findall(r"`(\w+)`", modules)
+    }
+    assert modules_of(Record) - told == set()
 
 
 def test_who_writes_a_record_is_in_the_architecture() -> None:
@@ -43,14 +54,19 @@ def test_who_writes_a_record_is_in_the_architecture() -> None:
 
 def test_which_records_have_a_stamp_is_in_the_architecture() -> None:
     (told,) = re.findall(r"The records of ([^.]+) have a \*\*stamp\*\*", PAGE)
+    assert set(re.findall(r"`(\w+)`", told)) == modules_of(Stamped)
+
+
+def modules_of(base: type) -> set[str]:
+    """The modules of `records` that have a kind of this class."""
     for path in RECORDS:
         importlib.import_module(f"knoll.records.{path.stem}")
-    kinds, found = [Stamped], set()
+    kinds, found = [base], set()
     while kinds:
         below = (kind := kinds.pop()).__subclasses__()
         kinds += below
         found |= set() if below else {kind.__module__.rpartition(".")[2]}
-    assert set(re.findall(r"`(\w+)`", told)) == found
+    return found
 
 
 def imported_from_records(path: Path) -> set[tuple[str, str]]:
