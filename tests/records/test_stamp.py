@@ -11,6 +11,7 @@ from pydantic import with_config
 from knoll.adapters.memory.store import MemoryStore
 from knoll.errors import NewerSchema, Rejected, Unavailable
 from knoll.ports import Bucket
+from knoll.records.checkpoint import load_checkpoint
 from knoll.records.claim import Claim, claim_uri, find_claim, load_claim, write_claim
 from knoll.records.evidence import Report, find_reports, load_report, report_uri, write_report
 from knoll.records.golden import load_golden
@@ -57,6 +58,7 @@ STEP = stamped(replace(GOLDEN_STEP, stamp=""), bucket())  # with all fields that
         ("runs/flowers-0123456789abcdef0123.json", load_run),
         ("labels/digits/v000002/pod-0.0000000000000017.json", load_labels),
         ("recorded/digits/v000001/01767225600.0123456789abcdef.json", load_recorded),
+        ("checkpoints/flowers-0123456789abcdef0123/000000420/checkpoint.json", load_checkpoint),
         ("outcomes/flowers-0123456789abcdef0123.json", load_outcome),
         ("claims/digits/v000001", load_claim),
         ("golden/digits/95cd3daa3c69f6434031091e9ecc634a932139b7718f2e60434ac80547cbae1d.json", load_golden),

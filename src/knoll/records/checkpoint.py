@@ -3,10 +3,11 @@
     checkpoints/<run>/000000420/
         state.safetensors   tensors: weights, optimisers, random generators, loss sums
         state.json          everything else
-        checkpoint.json     written last: size and sha256 of the other two
+        checkpoint.json     written last: size and sha256 of the other two, and the schema of all three
 
 A checkpoint only saves time: a run without one is trained from its first step. So one that is torn, foreign,
-or of a newer knoll is passed over.
+or of a newer schema is passed over. `Checkpoint.schema` rises also if an old trainer would misunderstand the
+other two files.
 """
 
 import re

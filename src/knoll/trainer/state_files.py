@@ -1,7 +1,7 @@
 """A tree of values as two files: its tensors as safetensors, and all else as JSON. No code comes back.
 
-A tree is made of dicts with keys of any scalar type, lists, tuples, tensors, bytes, and scalars. What is
-read is equal to what was written, in values and types.
+Their schema is that of their checkpoint. A tree is made of dicts with keys of any scalar type, lists, tuples,
+tensors, bytes, and scalars. What is read is equal to what was written, in values and types.
 """
 
 import json
