@@ -4,14 +4,16 @@ difference."""
 import random
 import re
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+import knoll
 from knoll.adapters.memory.store import MemoryStore
 from knoll.errors import InvalidModel, InvalidVersion, Rejected
 from knoll.models import parse_model
-from knoll.names import digest, run_id, split_uri, version_name, version_number
+from knoll.names import digest, object_uri, run_id, split_uri, version_name, version_number
 from knoll.ports import Bucket
 from knoll.records.dataset import Dataset, DatasetObject, load_dataset
 from knoll.records.inbox import inbox_entry, inbox_uri, list_inbox
@@ -205,6 +207,18 @@ def test_only_padded_numbers_name_versions(name: str) -> None:
 def test_only_s3_uris_with_a_key_or_slash_are_taken(uri: str) -> None:
     with pytest.raises(Rejected):
         split_uri(uri)
+
+
+@pytest.mark.parametrize("key", ["", "a/b", "/a", "a b%20ü"])
+def test_a_uri_made_of_bucket_and_key_is_split_into_them(key: str) -> None:
+    assert split_uri(object_uri("bucket", key)) == ("bucket", key)
+
+
+def test_only_names_knows_the_scheme_of_a_uri() -> None:
+    """No other module builds one by hand."""
+    source = Path(knoll.__file__).parent
+    modules = [path for path in source.rglob("*.py") if re.search(r"""f["']s3://\{""", path.read_text())]
+    assert modules == [source / "names.py"]
 
 
 def test_verify_lists_every_missing_and_changed_file() -> None:

@@ -21,11 +21,13 @@ __all__ = [
     "OBJECT_NAME",
     "RUN_ID",
     "VERSION_NAME",
+    "bucket_uri",
     "config_digest",
     "digest",
     "is_in_bucket",
     "join",
     "model_of_run",
+    "object_uri",
     "overlap",
     "run_id",
     "split_uri",
@@ -100,7 +102,7 @@ def version_number(name: str) -> int:
 
 def is_in_bucket(uri: str, bucket: str) -> bool:
     """Whether an s3:// URI lies in the bucket of this name."""
-    return uri.startswith(f"s3://{bucket}/")
+    return uri.startswith(object_uri(bucket, ""))
 
 
 def overlap(first: str, second: str) -> bool:
@@ -114,6 +116,16 @@ def split_uri(uri: str) -> tuple[str, str]:
     if not uri.startswith("s3://") or not bucket or not separator:
         raise Rejected(f"{shown(uri)} is not of the form s3://bucket/key")
     return bucket, key
+
+
+def bucket_uri(bucket: str) -> str:
+    """ "bucket" -> "s3://bucket", as a root to join with."""
+    return f"s3://{bucket}"
+
+
+def object_uri(bucket: str, key: str) -> str:
+    """("bucket", "some/key") -> "s3://bucket/some/key", as `split_uri` splits it."""
+    return f"{bucket_uri(bucket)}/{key}"
 
 
 def join(root: str, *parts: str) -> str:

@@ -1,7 +1,6 @@
 """The settings of a process. No other module reads the environment.
 
-`make docs` makes docs/settings.md from this module. Variables that AWS and Knative define keep their names:
-AWS_*, K_SINK, K_REVISION.
+`make docs` makes docs/settings.md from it. The variables AWS_*, K_SINK and K_REVISION keep their names.
 """
 
 import os
@@ -12,6 +11,7 @@ from pydantic import AliasChoices, Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from knoll.errors import Rejected
+from knoll.names import bucket_uri
 from knoll.request_limits import BODIES_LIMIT, BODY_LIMIT
 from knoll.setting_types import (
     BucketName,
@@ -215,7 +215,7 @@ class Settings(BaseSettings):
     @property
     def model_root(self) -> str:
         """URI of the model bucket."""
-        return f"s3://{self.model_bucket}"
+        return bucket_uri(self.model_bucket)
 
 
 def read_settings(**overrides: object) -> Settings:

@@ -25,7 +25,7 @@ from knoll.adapters.s3_answers import (
 )
 from knoll.adapters.s3_client import CONNECT_SECONDS, build_client, read_seconds
 from knoll.errors import AlreadyExists, Conflict, NotFound, Rejected, StoreUnavailable
-from knoll.names import split_uri
+from knoll.names import object_uri, split_uri
 from knoll.ports import ObjectInfo
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ class S3Store:
                 pages = self._client().get_paginator("list_objects_v2")
                 for page in pages.paginate(Bucket=bucket, Prefix=key, **start):
                     for one in page.get("Contents", []):
-                        uri = f"s3://{bucket}/{one['Key']}"
+                        uri = object_uri(bucket, one["Key"])
                         if uri > after:
                             yield ObjectInfo(
                                 uri, bare(one["ETag"]), one["Size"], one["LastModified"].astimezone(UTC)
@@ -114,7 +114,7 @@ class S3Store:
 
     def ensure_bucket(self, name: str) -> None:
         """Create the bucket, unless it exists and is ours."""
-        uri = f"s3://{name}/"
+        uri = object_uri(name, "")
         is_regional = not self._endpoint and self._region not in ("", "us-east-1")
         place: Any = (
             {"CreateBucketConfiguration": {"LocationConstraint": self._region}} if is_regional else {}

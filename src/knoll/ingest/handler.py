@@ -20,6 +20,7 @@ from knoll.ingest.notifications import is_notification, publish_notification, pu
 from knoll.ingest.opening import open_run, runs_to_open
 from knoll.ingest.webhook import came_through_broker
 from knoll.models import Model, readable_models
+from knoll.names import object_uri
 from knoll.ports import Document, Platform
 from knoll.recent import recent_models, remember_model
 
@@ -136,7 +137,7 @@ def _show_verdict(
 def _created_uri(event: Event) -> str:
     try:
         record = event.data["s3"]
-        return f"s3://{record['bucket']['name']}/{record['object']['key']}"
+        return object_uri(record["bucket"]["name"], record["object"]["key"])
     except (TypeError, KeyError) as error:
         raise InvalidEvent(f"event {event.id} of type {event.type} names no bucket and key") from error
 

@@ -22,7 +22,7 @@ from knoll.ingest.clouds import (
 from knoll.ingest.filer import from_filer
 from knoll.ingest.interest import may_matter
 from knoll.ingest.s3_records import from_event_bridge, from_records
-from knoll.names import is_in_bucket
+from knoll.names import is_in_bucket, object_uri
 from knoll.ports import Platform
 
 __all__ = [
@@ -85,7 +85,7 @@ def _publish(events: Iterable[Event], platform: Platform) -> None:
     """Publish the events of objects that may complete a dataset, and never of what knoll itself wrote."""
     for event in events:
         bucket, key = event.data["s3"]["bucket"]["name"], event.data["s3"]["object"]["key"]
-        uri = f"s3://{bucket}/{key}"
+        uri = object_uri(bucket, key)
         if not is_in_bucket(uri, platform.settings.model_bucket) and may_matter(uri, platform):
             platform.events.publish(event)
 
