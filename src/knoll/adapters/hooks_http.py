@@ -33,7 +33,7 @@ class HttpHooks:
     def ask(self, request: HookRequest) -> HookAnswer:
         """See `ports.Hooks.ask`."""
         try:
-            return asyncio.run(asyncio.wait_for(_asked(request), request.seconds))
+            return asyncio.run(asyncio.wait_for(_post(request), request.seconds))
         except TimeoutError:
             return HookAnswer(0, f"no answer within {request.seconds:g} s")
         except _Refused as error:
@@ -42,7 +42,7 @@ class HttpHooks:
             return HookAnswer(0, why_no_answer(error))
 
 
-async def _asked(request: HookRequest) -> HookAnswer:
+async def _post(request: HookRequest) -> HookAnswer:
     url = httpx.URL(request.url)
     address = await _address_of(url)
     headers = {CONTENT_TYPE: JSON, HOST: url.netloc.decode(), IDEMPOTENCY_KEY: request.id}

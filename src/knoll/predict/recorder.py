@@ -71,7 +71,7 @@ class Recorder:
 
     def send(self) -> None:
         """Publish what waits, the newest first, as far as one event takes it."""
-        requests = [*self._taken()]
+        requests = [*self._take_waiting()]
         if not requests:
             return
         try:
@@ -79,7 +79,7 @@ class Recorder:
         except KnollError as error:
             _log.warning("%d recorded requests were lost: %s", len(requests), error)
 
-    def _taken(self) -> Iterator[RecordedRequest]:
+    def _take_waiting(self) -> Iterator[RecordedRequest]:
         left = MOST_OF_A_REPORT
         with suppress(IndexError):
             while True:

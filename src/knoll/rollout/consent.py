@@ -43,7 +43,7 @@ def ask_before_step(
         return step, slot
     slot = _about(slot, document, *_guarded(step, slot))
     if not isinstance(step, Rollback | HoldBack):
-        back, slot = _asked_to_go(slot, model, document, until, platform)
+        back, slot = _ask_whether_to_go(slot, model, document, until, platform)
         if back:
             return back, slot
     if not slot.hooked.about:
@@ -51,7 +51,7 @@ def ask_before_step(
     kind, percent = _guarded(step, slot)
     assert kind
     facts = _facts(slot, kind, percent, getattr(step, "reason", ""), document)
-    answer, slot = _asked(slot, hooks_of(kind, model.rollout.hooks), facts, until, platform)
+    answer, slot = _ask_hooks(slot, hooks_of(kind, model.rollout.hooks), facts, until, platform)
     match answer:
         case Go():
             return step, slot
@@ -73,7 +73,7 @@ def ask_before_start(
     about = question_id(document["metadata"]["uid"], begun.candidate, number, "confirm-rollout")
     asked = replace(slot, hooked=slot.hooked.about_to(about))
     facts = _facts(begun, "confirm-rollout", begun.percent, "", document)
-    answer, asked = _asked(asked, hooks, facts, until, platform)
+    answer, asked = _ask_hooks(asked, hooks, facts, until, platform)
     asked = replace(asked, hooked=replace(asked.hooked, starts=begun.candidate))
     reason = "" if isinstance(answer, Go) else answer.reason
     return reason, asked, isinstance(answer, Abort)
@@ -96,7 +96,7 @@ def _about(slot: Slot, document: Document, kind: HookType | None, percent: int) 
     return replace(slot, hooked=slot.hooked.about_to(about))
 
 
-def _asked(
+def _ask_hooks(
     slot: Slot, hooks: Sequence[HookSpec], facts: dict[str, Any], until: datetime, platform: Platform
 ) -> tuple[Go | HookWait | Abort, Slot]:
     """Ask each hook that has not agreed yet; what follows, and the slot with what they said."""
@@ -115,7 +115,7 @@ def _asked(
         slot = replace(slot, hooked=after)
 
 
-def _asked_to_go(
+def _ask_whether_to_go(
     slot: Slot, model: Model, document: Document, until: datetime, platform: Platform
 ) -> tuple[Rollback | None, Slot]:
     """Ask whether the version shall go, if it is time; the way back, if a hook wants it, and the slot. The

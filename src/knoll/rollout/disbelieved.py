@@ -33,7 +33,7 @@ class _Unwritten:
         self._counts: Counter[str] = Counter()
         self._written: dict[str, datetime] = {}
 
-    def taken(self, model: str, now: datetime) -> int:
+    def count(self, model: str, now: datetime) -> int:
         """Count one more report. If it is time to write, return how many wait, and begin anew; else return
         0."""
         with self._lock:
@@ -59,7 +59,7 @@ def disbelieve(document: Document, reason: str, platform: Platform) -> None:
     """Count a report on this Model that is not believed; say so in the status, the log and an event, unless
     that was done already."""
     model = document["metadata"]["name"]
-    count = platform.caches.of(_Unwritten).taken(model, platform.clock.now())
+    count = platform.caches.of(_Unwritten).count(model, platform.clock.now())
     if not count:
         return
     with suppress(NotFound):

@@ -69,7 +69,7 @@ async def forward(http: aiohttp.ClientSession, address: str, revision: str, ques
     Revision is not known, its name is "". Raises aiohttp.ClientError."""
     try:
         async with asyncio.timeout(_ANSWER_WITHIN):
-            return await _sent(http, address, revision, question)
+            return await _send(http, address, revision, question)
     except aiohttp.ConnectionTimeoutError:
         return _too_late(f"{revision} took no connection within {CONNECT_WITHIN:g} s")
     except TimeoutError:
@@ -94,7 +94,7 @@ def _too_late(text: str) -> Response:
     return JSONResponse({"error": text}, 504)
 
 
-async def _sent(http: aiohttp.ClientSession, address: str, revision: str, question: Question) -> Response:
+async def _send(http: aiohttp.ClientSession, address: str, revision: str, question: Question) -> Response:
     async with http.request(
         question.method,
         URL(address + question.path, encoded=True),

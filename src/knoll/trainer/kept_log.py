@@ -14,7 +14,7 @@ from knoll.repeating import repeating
 from knoll.trainer.report import say
 from knoll.trainer.stopping import Terminated
 
-__all__ = ["Tail", "kept_log"]
+__all__ = ["Tail", "keep_log"]
 
 _MOST = 2**16  # characters
 _EVERY = 60.0  # seconds
@@ -60,7 +60,7 @@ class _Tee:
 
 
 @contextmanager
-def kept_log(run: str, platform: Platform) -> Iterator[None]:
+def keep_log(run: str, platform: Platform) -> Iterator[None]:
     """Keep the end of what this process writes in this block: once a minute, so that a process that is killed
     leaves it, and at the end, with the error that ends it. If the store does not take it, that is logged."""
     begun, tail, written = platform.clock.now(), Tail(), [""]

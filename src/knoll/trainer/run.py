@@ -27,7 +27,7 @@ from knoll.trainer.champion import score_champion
 from knoll.trainer.divergence import Diverged
 from knoll.trainer.ending import end_run
 from knoll.trainer.health import refuse_if_ill
-from knoll.trainer.kept_log import kept_log
+from knoll.trainer.kept_log import keep_log
 from knoll.trainer.launch import exit_code
 from knoll.trainer.learning import Learnt, learn
 from knoll.trainer.loop import choose_device
@@ -76,7 +76,7 @@ def _train(run_id: str, platform: Platform, ranks: Ranks, termination: Terminati
         say(f"run {run_id} has ended already: {outcome.state}")
         return exit_code(outcome)
     run = read_run(run_id, platform.bucket)
-    with kept_log(run.id, platform):
+    with keep_log(run.id, platform):
         say(f"run {run.id}: {run.family} on dataset {run.dataset_digest[:12]}")
         publish_event(TRAINING_STARTED, run, {}, platform)
         reporter = Reporter(run, platform)

@@ -51,9 +51,9 @@ def _packed(tree: Tree, tensors: dict[str, torch.Tensor]) -> Any:
     if tree is None or isinstance(tree, bool | int | float | str):
         return tree
     if isinstance(tree, torch.Tensor):
-        return {"tensor": _added(tree.contiguous(), tensors)}
+        return {"tensor": _add(tree.contiguous(), tensors)}
     if isinstance(tree, bytes):
-        return {"bytes": _added(torch.tensor(bytearray(tree), dtype=torch.uint8), tensors)}
+        return {"bytes": _add(torch.tensor(bytearray(tree), dtype=torch.uint8), tensors)}
     if isinstance(tree, Mapping):
         return {"dict": [[_packed(key, tensors), _packed(value, tensors)] for key, value in tree.items()]}
     if isinstance(tree, tuple):
@@ -63,7 +63,7 @@ def _packed(tree: Tree, tensors: dict[str, torch.Tensor]) -> Any:
     raise TypeError(f"a state has a value of type {type(tree).__name__}")
 
 
-def _added(tensor: torch.Tensor, tensors: dict[str, torch.Tensor]) -> str:
+def _add(tensor: torch.Tensor, tensors: dict[str, torch.Tensor]) -> str:
     name = str(len(tensors))
     tensors[name] = tensor
     return name
