@@ -1,4 +1,4 @@
-"""`knoll dlq`: dead letters are found, explained, replayed and dropped, with the same words on a laptop and
+"""`knoll dlq`: dead letters are found, explained, resent and dropped, with the same words on a laptop and
 on a cluster."""
 
 import json
@@ -110,7 +110,7 @@ def test_one_letter_is_shown_with_its_body_and_its_history(
         for line in shown.splitlines()
         if line.rstrip().endswith(("no run", "with knoll dlq replay"))
     ]
-    assert history == ["not", "replayed", "not"]
+    assert history == ["not", "resent", "not"]
     told = json.loads(knoll("dlq", "show", train, "-o", "json").stdout)
     assert told["event"] == event_to_json(replace(TRAIN, extensions={}))
     assert [one["replay"] for one in told["deaths"]] == ["", f"{train}.1"]
@@ -118,7 +118,7 @@ def test_one_letter_is_shown_with_its_body_and_its_history(
     assert "hello \\x1b[2J" in knoll("dlq", "show", odd).stdout
 
 
-def test_a_replay_is_wanted_until_a_tick_has_published_it(
+def test_a_resend_is_wanted_until_a_tick_has_published_it(
     knoll: Knoll,
     kn_model: Knoll,
     letters: list[str],
@@ -126,7 +126,7 @@ def test_a_replay_is_wanted_until_a_tick_has_published_it(
     broker: MemoryEvents,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Asked for again nothing changes; what cannot be replayed is told, and does not stop the others."""
+    """Asked for again nothing changes; what cannot be resent is told, and does not stop the others."""
     train, rollout, odd = letters
     assert f"letter/{rollout} wanted (dry run)" in knoll("dlq", "replay", "--all", "--dry-run").stdout
     assert set(listed(knoll).values()) == {"Dead"}
@@ -152,7 +152,7 @@ def test_a_replay_is_wanted_until_a_tick_has_published_it(
     tick()
     assert sorted(event.id for event in broker.taken) == ["1", "2"]
     assert (listed(knoll), listed(knoll, "--all")[train]) == ({odd: "Dead"}, "Replayed")
-    assert "2 others replayed: kn model dlq list --all" in kn_model("dlq", "list").stderr
+    assert "2 others resent: kn model dlq list --all" in kn_model("dlq", "list").stderr
     assert (
         json.loads(knoll("dlq", "replay", "--all", "-o", "json").stdout)["letters"][0]["result"] == "refused"
     )
@@ -161,7 +161,7 @@ def test_a_replay_is_wanted_until_a_tick_has_published_it(
 def test_a_letter_is_dropped_only_when_it_is_confirmed(
     knoll: Knoll, letters: list[str], tick: Callable[[], None], platform: Platform
 ) -> None:
-    """One, those that were replayed, or all, with their history."""
+    """One, those that were resent, or all, with their history."""
     train, rollout, odd = letters
     refused = knoll("dlq", "drop", train, stdin="n\n")
     assert (refused.exit_code, "Drop 1 dead letter for good?" in refused.stderr, len(listed(knoll))) == (

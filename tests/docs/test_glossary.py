@@ -12,6 +12,10 @@ OF_REQUESTS = (
     *("codecs/", "predict/", "cli/predict", "families/base/", "trainer/card_calls.py"),
     *("errors.py", "records/samples.py", "router/relay.py"),
 )
+OF_DEAD_LETTERS = (
+    *("dead_letters/", "records/dead_letter", "records/letter_room"),
+    *("views/letter", "cli/dlq", "cli/render/letter"),
+)
 # a word, what else has its letters, and the places that may say it
 WORDS = {
     "instance": (
@@ -21,8 +25,9 @@ WORDS = {
     ),
     "replay": (
         r"replay(s|ed|ing)?",
-        r'"replays?"|`replay`|replay-|replays/|knoll dlq replay|Replayed|knollreplay',
-        tuple(name for name in MODULES if not name.startswith(("dead_letters/", "records/dead_letter"))),
+        r'"replays?"|`replay`|replay-|replays/|dlq replay|--replayed|Replayed|knollreplay'
+        r"|def replay|replays: \[|reason, replay\}",
+        tuple(name for name in MODULES if not name.startswith(OF_DEAD_LETTERS)),
     ),
     "attempt": (
         r"attempts?",

@@ -91,7 +91,7 @@ VERBS = (
 GROUPS = {
     "runs": "List the runs, or print the logs or losses of one.",
     "rollout": "See how the version on trial is doing, and steer it.",
-    "dlq": "Dead letters: events that no function took. See why, replay them, drop them.",
+    "dlq": "Dead letters: events that no function took. See why, resend them, drop them.",
 }
 
 app = new_root(PROGRAM)

@@ -22,12 +22,12 @@ def list_letters(
     ctx: typer.Context,
     type: EventTypeOption = "",
     every: Annotated[
-        bool, typer.Option("--all", "-a", help="Also those that were replayed and have not died since.")
+        bool, typer.Option("--all", "-a", help="Also those that were resent and have not died since.")
     ] = False,
     output: OutputOption = Output.table,
 ) -> None:
     """List the dead letters, newest first: the event, why no function took it, how often, and whether a
-    replay is wanted.
+    resend is wanted.
 
     Example: knoll dlq list --type dev.knoll.training
 
@@ -51,7 +51,7 @@ def list_letters(
     if found:
         stdout().print(letters_table(found, platform.clock.now()))
     rest = len(of_type) - len(found)
-    hidden = f" {counted(rest, 'other')} replayed: knoll dlq list --all" if rest else ""
+    hidden = f" {counted(rest, 'other')} resent: knoll dlq list --all" if rest else ""
     if rest or not found:
         say(ctx, ("" if found else "No dead letters.") + hidden)
     for told in room_faults(room, platform.clock.now()):
@@ -63,7 +63,7 @@ def show(
     letter: Annotated[str, typer.Argument(metavar="ID", help=LETTER_HELP, autocompletion=complete_letters)],
     output: OutputOption = Output.table,
 ) -> None:
-    """Show a dead letter: its body, each time that no function took it, and every replay.
+    """Show a dead letter: its body, each time that no function took it, and every resend.
 
     Example: knoll dlq show 3f9c
 

@@ -36,11 +36,11 @@ def replay(
     ctx: typer.Context,
     letters: _IdsArgument = None,
     every: Annotated[
-        bool, typer.Option("--all", "-a", help="All dead ones; replayed ones are left alone.")
+        bool, typer.Option("--all", "-a", help="All dead ones; those that were resent are left alone.")
     ] = False,
     type: EventTypeOption = "",
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Say what would be replayed, and change nothing.")
+        bool, typer.Option("--dry-run", help="Say what would be resent, and change nothing.")
     ] = False,
     watch: Annotated[
         bool, typer.Option("-w", "--watch", help="Wait until the broker has taken them.")
@@ -75,9 +75,9 @@ def replay(
 def drop(
     ctx: typer.Context,
     letters: _IdsArgument = None,
-    every: Annotated[bool, typer.Option("--all", "-a", help="All: dead, wanted and replayed ones.")] = False,
-    replayed: Annotated[
-        bool, typer.Option("--replayed", help="All that were replayed and have not died since.")
+    every: Annotated[bool, typer.Option("--all", "-a", help="All: dead, wanted, and resent ones.")] = False,
+    resent: Annotated[
+        bool, typer.Option("--replayed", help="All that were resent and have not died since.")
     ] = False,
     type: EventTypeOption = "",
     yes: YesOption = False,
@@ -95,7 +95,7 @@ def drop(
     from knoll.dead_letters.resend import drop as drop_letter
 
     platform = platform_of(ctx)
-    found = _ids_to_drop(platform, letters, type, every=every, replayed=replayed)
+    found = _ids_to_drop(platform, letters, type, every=every, resent=resent)
     if found and not yes:
         _confirm_drop(platform, found)
     with progress("Dropping", len(found)) as advance:
@@ -112,17 +112,17 @@ def drop(
 
 
 def _ids_to_drop(
-    platform: "Platform", ids: list[str] | None, type: str, *, every: bool, replayed: bool
+    platform: "Platform", ids: list[str] | None, type: str, *, every: bool, resent: bool
 ) -> list[str]:
     """The ids that a command line means. A letter is only read where its type or state matters."""
     from knoll.views.letters import find_letter_ids, letter_ids
 
-    _check_choice(ids, type, every=every or replayed)
+    _check_choice(ids, type, every=every or resent)
     if ids:
         return find_letter_ids(platform, ids)
-    if not (type or replayed):
+    if not (type or resent):
         return letter_ids(platform)
-    return [one.id for one in read_all(platform, type) if not replayed or one.state == "Replayed"]
+    return [one.id for one in read_all(platform, type) if not resent or one.state == "Replayed"]
 
 
 def _confirm_drop(platform: "Platform", ids: Sequence[str]) -> None:
@@ -156,7 +156,7 @@ def _chosen_letters(
 
 
 def _refused_letters(letters: "Sequence[LetterView]") -> dict[str, Rejected]:
-    """Those that cannot be replayed, and why."""
+    """Those that cannot be resent, and why."""
     from knoll.dead_letters.resend import check_resendable
 
     refused = {}
@@ -169,11 +169,11 @@ def _refused_letters(letters: "Sequence[LetterView]") -> dict[str, Rejected]:
 
 
 def _ask_for_resends(letters: "Sequence[LetterView]", by: str, platform: "Platform") -> set[str]:
-    """Ask for a replay of each letter; the ids of those for which this is new."""
+    """Ask for a resend of each letter; the ids of those for which this is new."""
     from knoll.dead_letters.resend import want_resend
 
     new = set()
-    with progress("Asking for replays", len(letters)) as advance:
+    with progress("Asking for resends", len(letters)) as advance:
         for one in letters:
             if want_resend(one.letter, by, platform):
                 new.add(one.id)

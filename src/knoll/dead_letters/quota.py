@@ -1,8 +1,8 @@
 """How many dead letters are kept: a flood of events that nobody takes must not fill the store, nor take the
 room of other sources.
 
-A source may have as much as it leaves free. So the first one gets half of the room at most, the next one half
-of what is left, and a source with few letters is refused only when there is hardly any room.
+One source may fill at most half of what other sources leave. So the first one gets half of the room at most,
+the next one half of what is left, and a source with few letters is refused only when hardly any is left.
 """
 
 import threading

@@ -73,7 +73,7 @@ class LetterView:
             return Wait("the next tick", self.letter.wanted.at, ends, 0, 1)
         if self.state == "Dead":
             ends = f"mend what refused it, then knoll dlq replay {self.id}, or knoll dlq drop {self.id}"
-            return Wait("somebody who replays or drops it", self.last.at, ends)
+            return Wait("somebody who resends or drops it", self.last.at, ends)
         return None
 
     @property
@@ -162,11 +162,11 @@ def whole_document(view: LetterView) -> dict[str, Any]:
     deaths = [
         {**{key: getattr(one, key) for key in keys}, "replay": one.resend} for one in view.letter.deaths
     ]
-    replays = [
+    resends = [
         {"number": one.number, "by": one.by, "askedAt": one.at, "publishedAt": one.published_at}
         for one in view.asked
     ]
-    return {**letter_document(view), "deaths": deaths, "replays": replays, **_content(view.last)}
+    return {**letter_document(view), "deaths": deaths, "replays": resends, **_content(view.last)}
 
 
 def _letter_view(letter: Letter) -> LetterView:

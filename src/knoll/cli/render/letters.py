@@ -48,7 +48,7 @@ def _letter_row(view: LetterView, now: datetime) -> tuple[Cell, ...]:
 
 def _history_row(one: Happening, now: datetime) -> tuple[str, str, str]:
     if one.resend is not None:
-        what = "replayed" if one.resend.published_at else "wanted"
+        what = "resent" if one.resend.published_at else "wanted"
         return (age(one.at, now), what, f"by {one.resend.by}")
     return (age(one.at, now), "not taken", _death_words(one.death) if one.death else "")
 
