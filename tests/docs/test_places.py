@@ -61,9 +61,9 @@ def modules_of(base: type) -> set[str]:
     """The modules of `records` that have a kind of this class."""
     for path in RECORDS:
         importlib.import_module(f"knoll.records.{path.stem}")
-    kinds, found = [base], set()
+    kinds, found = [base], set[str]()
     while kinds:
-        below = (kind := kinds.pop()).__subclasses__()
+        below: list[type] = (kind := kinds.pop()).__subclasses__()
         kinds += below
         found |= set() if below else {kind.__module__.rpartition(".")[2]}
     return found

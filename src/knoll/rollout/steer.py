@@ -96,7 +96,7 @@ def _at_start(model: Model, slot: Slot, wish: Wish, platform: Platform) -> Slot:
     if made.action == "Reject":
         return as_wished(after, wish, f"{version} is refused: {made.reason}", is_refused=True)
     made = replace(made, reason=f"promoted by {wish.by}, whatever its hook says: {made.reason}")
-    return as_wished(replace(after, transition=made).caused_by("hooks"), wish, made.reason)
+    return as_wished(replace(after, transition=made).detailed(cause="hooks"), wish, made.reason)
 
 
 def _why_not_again(model: Model, slot: Slot, verb: str, version: str, platform: Platform) -> str:
