@@ -38,19 +38,18 @@ _NEEDS = "0.1.0"  # the oldest knoll that knows all these phases; the status nam
 class Slot:
     """Names of versions ("" for none), the phase, and the state of the rollout in progress. `since` is when
     the phase or step began, and `seen` when its traffic was first observed. `attempt` counts how often a
-    revision was asked for again. A rollback that `steps_back` first takes all traffic from the candidate,
-    which has all of it. `quarantine` says why a version is not tried again, in words, and `causes` has the
-    cause of those for which it is known. `pins` has the sha256 of the manifest of each of the three versions,
-    and `signers` the id of the key that had signed each of them when its trial began. `fallen` has the
-    versions that gave way to the one before, each with the digest of its files then: if they are as pinned
-    again, it may be tried again. `damage` says what is wrong with the champion while no other version can
-    take its place. `listing` stands for its files when their bytes were last compared. `steering` is what
-    humans have asked for. `judgement` compares the requests of candidate and champion, from the first shared
-    traffic on. `comparison` is that of their answers to samples. `held` is the version that waits for
-    approval, and `no_room` the one that waits for room. `hooked` is what hooks have said to the next step.
-    `proven` is the candidate if it needs no approval: it has been the champion before, or a human asked for
-    it. `asked` is the run that data and config asked for when the trial began. `transition` is what was
-    recorded last; if that decided nothing, `decided` is the decision before it."""
+    revision was asked for again. A rollback that `steps_back` first takes all traffic from the candidate.
+    `quarantine` says in words why a version is not tried again, and `causes` has the cause where it is known.
+    `pins` has the sha256 of the manifest of each of the three versions, and `signers` the id of the key that
+    had signed each of them when its trial began. `fallen` has the versions that gave way because they were
+    damaged, with the digest of their files then; each may be tried again once its files are as pinned.
+    `damage` says what is wrong with the champion while no other version can take its place. `listing` names
+    its files as last compared. `steering` is what humans have asked for. `judgement` compares the requests of
+    candidate and champion since their first shared traffic, `comparison` their answers to samples. `held` is
+    the version that waits for approval, and `no_room` the one that waits for room. `hooked` is what hooks
+    have said to the next step. `proven` is the candidate if it needs no approval: it has been the champion
+    before, or a human asked for it. `asked` is the run that data and config asked for when the trial began.
+    `transition` is what was recorded last; if that decided nothing, `decided` is the decision before it."""
 
     champion: str = ""
     previous: str = ""
