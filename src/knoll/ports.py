@@ -69,9 +69,8 @@ class ObjectStore(Protocol):
         """The object, or those of its bytes that are in `part`. Raises NotFound, or Conflict when `etag` is
         given and it has another one.
 
-        With `at`, a bucket that keeps versions also gives the one that was the object at that time, by the
-        store's clock, if its etag is `etag`. Where two were written in one tick of that clock only the later
-        one was.
+        With `at`, a versioned bucket also returns the version that was current then, by the store's clock, if
+        its etag is `etag`. Of two written in one tick of that clock, only the later counts.
         """
 
     def put(

@@ -206,7 +206,7 @@ def test_what_a_run_would_be_rejected_for_is_told_before_the_first_byte(
         (zipped({"0/a.png": A, "1/b.png": B[: len(B) // 2]}), "set.zip/1/b.png: it is cut short"),
         (zipped({"0/a.png": A, "1/b.csv": b"1"}), "set.zip/1/b.csv: it is not a picture: only .png"),
         (zipped({"0/a.png": A, "1/x/b.png": B}), "did you mean the classes 0, 1, or the classes 0, x?"),
-        (zipped({"0/caf\u00e9.png": A, "0/cafe\u0301.png": B}), "there are two files 0/cafe"),
+        (zipped({"0/caf\u00e9.png": A, "0/cafe\u0301.png": B}), "two files have the same name 0/cafe"),
     ],
     ids=lambda one: "zip" if isinstance(one, bytes) else None,  # its bytes have the time in them
 )
@@ -339,7 +339,7 @@ def test_two_files_with_one_name_in_nfc_are_refused_if_their_bytes_differ(
     (data / "0" / "cafe\u0301.png").write_bytes(C)
     refused = knoll("upload", "digits", data, *option)
     assert refused.exit_code == 1
-    assert "whose names differ at most in their Unicode form" in refused.stderr
+    assert "or differ only in Unicode form" in refused.stderr
     assert keys(platform, f"s3://{bucket}/") == []
     (data / "0" / "cafe\u0301.png").write_bytes(A)
     assert knoll("upload", "digits", data, *option).exit_code == 0

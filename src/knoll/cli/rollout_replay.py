@@ -40,8 +40,8 @@ def replay(
 
     FILE has rollout, as in the spec of a Model, and gate with minAgreement; fields that are left out have
     their defaults. ENDED and WOULD are Promoted, RolledBack, Held or Refused. WOULD is Unknown if the records
-    do not show the end, from the step under STEP on: a laxer policy would have let the version go on, or a
-    stricter one would still have waited.
+    do not show the end: a laxer policy would have let the version go on, or a stricter one would still have
+    waited. STEP is then the first step that the records do not decide, and else the step of the end.
 
     JSON: {"rollouts": [{model, version, startedAt, ended, would, differs: true|false|null, step, why}],
     otherwise, unknown}. Next: knoll why MODEL VERSION, knoll apply -f FILE

@@ -97,8 +97,7 @@ def undo(
 
     Example: knoll rollout undo digits --to v000003
 
-    The version that it replaces is not tried again by itself, until the data or the config asks for another
-    one.
+    As long as data and config stay as they are, the replaced version is tried again only if you ask for it.
 
     JSON: {model, verb, version, id, result: wanted|granted|refused|lost, reason, dryRun}.
     Next: knoll rollout status MODEL -w

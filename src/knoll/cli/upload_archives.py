@@ -96,7 +96,7 @@ def _members(item: UploadFile, key: str, room: int, form: Form) -> Iterator[_Mem
         digest = sha256(content).digest()
         if seen.setdefault(member, digest) != digest:
             raise InvalidData(
-                f"there are two files {escaped(name)}, whose names differ at most in their Unicode form; "
+                f"two files have the same name {escaped(name)}, or differ only in Unicode form; "
                 "rename or remove one of them"
             )
         is_read = form.takes_pictures and is_picture(name)

@@ -117,8 +117,8 @@ def _twin_fault(plan: UploadPlan) -> str:
     for first, second in twins(paths):
         if not cmp(paths[first], paths[second], shallow=False):
             return (
-                f"there are two files {escaped(normal(second))}, whose names differ at most in their Unicode "
-                "form; rename or remove one of them"
+                f"two files have the same name {escaped(normal(second))}, or differ only in Unicode form; "
+                "rename or remove one of them"
             )
     return ""
 

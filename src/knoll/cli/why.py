@@ -20,8 +20,8 @@ def why(
 
     Example: knoll why digits v000002
 
-    Under each step stand the arms that were judged by then: E with its bound, L with its bound if the arm can
-    pass, and the amount of evidence.
+    Each step lists the arms judged so far: E with its bound, L with its bound if the arm can pass, and the
+    amount of evidence.
 
     JSON: {model, event, data: {digest, uri, objects, bytes, landedAt}, run, gate, checks: {NAME: {value,
     champion, atLeast, atMost, maxRegression, fault}}, version, comparison, rollout: [{..., verdict: {ARM:

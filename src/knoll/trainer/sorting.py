@@ -45,7 +45,7 @@ def sort_files(read: Files, room: int) -> Sorted:
             skipped.append((_TWICE, key))
         else:
             raise InvalidData(
-                f"there are two files {escaped(name)}, whose names differ at most in their Unicode form; "
+                f"two files have the same name {escaped(name)}, or differ only in Unicode form; "
                 "rename or remove one of them"
             )
     return Sorted(found, tally(skipped), bad)

@@ -28,15 +28,14 @@ _P95, _P50 = 0.05, 0.5
 
 @dataclass(frozen=True)
 class Judgement:
-    """`seen` is what is judged, as far as it came after `began`. `margin` is how much worse than the champion
-    the candidate may not be to pass; with 1 nothing has to be shown, because no rate is above another by
-    more. `asked` is the margin that the policy asks for. `differing` is the part of its answers that may
-    differ from the champion's. `slow` and `middling` are the buckets of latency that end near the champion's
-    p95 and median, in seconds, and `slow_replay` and `middling_replay` those of replays; None until they are
-    known. Labels are judged in `quality`, and if `has_pairs` in `labels`, too. If it `needs_labels` or
-    `needs_agreement`, that arm must pass, too. `began_at` is when the traffic was first shared, in seconds
-    since 1970. The others are the states of the arms, and `suspicion` and
-    `refusal_suspicion` those of the bake."""
+    """What came after `began`, up to `seen`, is judged. To pass, the candidate must be less than `margin`
+    worse than the champion; with 1 nothing has to be shown, because no rate is above another by more. `asked`
+    is the margin that the policy asks for. `differing` is the part of its answers that may differ from the
+    champion's. `slow` and `middling` are the buckets of latency that end near the champion's p95 and median,
+    in seconds, and `slow_replay` and `middling_replay` those of replays; None until they are known. Labels
+    are judged in `quality`, and if `has_pairs` in `labels`, too. If it `needs_labels` or `needs_agreement`,
+    that arm must pass, too. `began_at` is when the traffic was first shared, in seconds since 1970. The
+    others are the states of the arms, and `suspicion` and `refusal_suspicion` those of the bake."""
 
     seen: Seen = field(default_factory=Seen)
     began: Seen = field(default_factory=Seen)
