@@ -39,7 +39,7 @@ def _train(examples: int, threads: int) -> None:
 
     torch.set_num_threads(threads)
     case, *_ = cases(examples)
-    with join_ranks(torch.device("cpu"), read_settings().meeting) as ranks:
+    with join_ranks(torch.device("cpu"), read_settings().meeting, 600) as ranks:
         began = perf_counter()
         train_networks(
             *(case.family, case.examples, case.config),

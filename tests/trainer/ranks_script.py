@@ -118,7 +118,7 @@ def train(folder: Path, what: str, ranks: Ranks) -> None:
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    with join_ranks(torch.device("cpu"), read_settings().meeting) as ranks:
+    with join_ranks(torch.device("cpu"), read_settings().meeting, 60) as ranks:
         for what in sys.argv[2].split(","):
             if what == "differing":
                 differ(Path(sys.argv[1]), ranks)

@@ -17,6 +17,8 @@ from knoll.adapters.store_s3 import S3Store
 from knoll.events import DATASET_LANDED
 from knoll.laptop.ports import free_port
 from knoll.names import run_id
+from knoll.ports import Bucket
+from knoll.records.checkpoint import list_steps
 from knoll.records.dataset import Dataset, DatasetObject, dataset_uri
 from knoll.records.manifest import version_uri
 from knoll.records.outcome import load_outcome, outcome_uri
@@ -211,6 +213,24 @@ def test_processes_that_are_terminated_keep_their_state_for_as_many_or_fewer(
     assert world.start(run).wait(240) == 0, world.log()
     assert world.log().count("resumed behind step") == 1
     assert load_outcome(world.store.get(outcome_uri(world.root, run))).metrics["accuracy"] > 0.8
+
+
+@pytest.mark.stress
+@pytest.mark.parametrize("rank", [0, 1])
+def test_processes_do_not_wait_for_one_that_hangs(
+    world: World, some: dict[str, bytes], until: Until, rank: int
+) -> None:
+    """The attempt ends, and the next one goes on from the checkpoint."""
+    run = world.run(some, {**CONFIG, "epochs": 40}, processes=2)
+    record = load_run(world.store.get(run_uri(world.root, run)))
+    quick = replace(record, checkpoint_every=0.3, rank_timeout=5)
+    world.store.put(run_uri(world.root, run), quick.encode())
+    trainer = world.start(run)
+    until(lambda: list_steps(run, Bucket(world.store, world.root)), 120)
+    os.kill(sorted(ranks_of(trainer))[rank], signal.SIGSTOP)
+    assert trainer.wait(90) == 75, world.log()
+    assert world.start(run).wait(120) == 0, world.log()
+    assert "resumed behind step" in world.log()
 
 
 @pytest.mark.stress

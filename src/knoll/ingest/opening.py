@@ -143,6 +143,7 @@ def _run(id: str, document: Document, dataset: Dataset, now: datetime, bucket: B
         most_bad=model.training.most_bad,
         keep=model.training.keep,
         patience=model.training.patience or 0,
+        rank_timeout=model.training.rank_timeout,
     )
 
 

@@ -41,6 +41,11 @@ class TrainingSpec(Spec):
     processes_per_node: Annotated[int, unit("processes")] = Field(
         default=1, ge=1, le=16, description="Processes of each Pod; each needs a GPU if the Pod asks for GPUs"
     )
+    rank_timeout: PositiveSeconds = Field(
+        default=600.0,
+        description="How long the processes wait for the slowest one. If one is dead or hangs for so long, "
+        "the attempt ends, and the next one goes on from the newest checkpoint",
+    )
     resources: Annotated[Resources, _TRAINED_WITH] = Field(
         default_factory=dict,
         description="What one Pod requests, which is also its limit: `{cpu: 2, memory: 2Gi, "

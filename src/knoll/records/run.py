@@ -45,7 +45,8 @@ class Run(Stamped):
     files lie that score the version beside the held-out data; "" for none. Every `checkpoint_every` seconds
     the trainer writes a checkpoint, and it keeps the newest `checkpoint_keep`. `most_bad` is the share of
     files that may be bad, and is then left out. `keep` says which weights become the version, best or last.
-    The training ends when its held-out loss has not fallen for `patience` epochs; 0 is never.
+    The training ends when its held-out loss has not fallen for `patience` epochs; 0 is never. Its processes
+    wait `rank_timeout` seconds for each other.
     """
 
     id: str
@@ -71,6 +72,7 @@ class Run(Stamped):
     most_bad: float = 0.0
     keep: str = "last"
     patience: int = 0
+    rank_timeout: float = 600.0
 
     @property
     def processes(self) -> int:

@@ -25,7 +25,6 @@ from knoll.trainer.launch import die_with_parent
 
 __all__ = ["ALONE", "Ranks", "join_ranks"]
 
-_PATIENCE = timedelta(minutes=10)  # for the slowest process, in one exchange
 _TURN = timedelta(seconds=1)
 _ENDED = "ended"
 _LEAST = 2  # examples of a batch in each process: batch norm needs two
@@ -154,18 +153,19 @@ ALONE = Ranks()
 
 
 @contextmanager
-def join_ranks(device: torch.device, meeting: str) -> Iterator[Ranks]:
-    """Join the processes that torchrun started, at `settings.meeting`. If torchrun did not start this one, it
-    is alone."""
+def join_ranks(device: torch.device, meeting: str, patience: float) -> Iterator[Ranks]:
+    """Join the processes that torchrun started, at `settings.meeting`. In each exchange they wait for the
+    slowest one for `patience` seconds. If torchrun did not start this one, it is alone."""
     if not dist.is_torchelastic_launched():
         yield ALONE
         return
     die_with_parent()
     if meeting.startswith("file:"):  # on one node, so the numbers are the node's
         meeting += f"&rank={dist.get_node_local_rank()}"
-    store, rank, world = next(rendezvous(meeting, timeout=_PATIENCE))
+    timeout = timedelta(seconds=patience)
+    store, rank, world = next(rendezvous(meeting, timeout=timeout))
     backend = "nccl" if device.type == "cuda" else "gloo"
-    dist.init_process_group(backend, store=store, rank=rank, world_size=world, timeout=_PATIENCE)
+    dist.init_process_group(backend, store=store, rank=rank, world_size=world, timeout=timeout)
     yield Ranks(rank, world, dist.get_node_local_rank(), PrefixStore("knoll", store))
     dist.destroy_process_group()  # not after an error: it would wait for processes that are gone
 
@@ -178,6 +178,6 @@ def _sum(tensors: Sequence[torch.Tensor], weight: float) -> None:
         try:
             dist.all_reduce(flat)
         except RuntimeError as error:
-            raise Unavailable("another process of the training is gone") from error
+            raise Unavailable("another process of the training is gone, or hangs") from error
         for one, part in zip(same, torch.split(flat, [one.numel() for one in same]), strict=True):
             one.copy_(part.view_as(one))

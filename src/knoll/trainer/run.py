@@ -22,7 +22,7 @@ from knoll.ports import Platform
 from knoll.quantities import memory_of
 from knoll.records.manifest import Sealed
 from knoll.records.outcome import Outcome, find_outcome
-from knoll.records.run import Run, read_run
+from knoll.records.run import Run, find_run, read_run
 from knoll.trainer.champion import score_champion
 from knoll.trainer.divergence import Diverged
 from knoll.trainer.ending import end_run
@@ -53,7 +53,8 @@ def train(run_id: str, platform: Platform) -> int:
     termination = Termination()
     try:
         device, meeting = choose_device(platform.settings.device), platform.settings.meeting
-        with termination.watched(), join_ranks(device, meeting) as ranks:
+        patience = (find_run(run_id, platform.bucket) or Run).rank_timeout
+        with termination.watched(), join_ranks(device, meeting, patience) as ranks:
             if not ranks.is_first:
                 return _follow(run_id, platform, ranks, termination)
             code = _train(run_id, platform, ranks, termination)
