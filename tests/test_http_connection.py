@@ -6,7 +6,7 @@ import socket
 import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from typing import Any
 
 import pytest
@@ -22,6 +22,7 @@ LEFT: list[str] = []  # what the application at /leaves heard instead of its cli
 
 class Hasty(Connection):
     head_seconds, half_closed_seconds = 0.3, 0.6
+    most_waiting, waits_undisturbed = 3, 0.3
 
 
 async def answers(
@@ -210,3 +211,27 @@ def test_a_client_that_hangs_up_is_gone_after_a_moment(port: int, until: Callabl
     with socket.create_connection(("127.0.0.1", port), timeout=10) as client:
         client.sendall(b"GET /leaves HTTP/1.1\r\nhost: x\r\n\r\n")
     until(lambda: LEFT == ["http.disconnect"])
+
+
+def test_only_so_many_requests_wait_for_their_bodies(port: int) -> None:
+    """One more is refused, and heard again when the oldest has waited for a while. Whole requests are
+    answered all the time."""
+    begun, full = b"POST /echo HTTP/1.1\r\nhost: x\r\ncontent-length: 9\r\n\r\nhalf", b"HTTP/1.1 503"
+    with ExitStack() as stack:
+
+        def opened() -> socket.socket:
+            client = stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=10))
+            client.sendall(begun)
+            return client
+
+        oldest, other, _ = opened(), opened(), opened()
+        time.sleep(0.1)
+        refused = opened().recv(65536)
+        assert (refused.startswith(full), b"retry-after: 2" in refused) == (True, True)
+        assert told(port, begun + b"whole" + LAST).count(b"200 OK") == 2
+        time.sleep(0.3)
+        newest = opened()
+        assert oldest.recv(65536).startswith(full)
+        for client in (other, newest):
+            client.sendall(b"whole")
+            assert client.recv(65536).endswith(b"halfwhole")

@@ -3,6 +3,9 @@
 The head of a request must arrive within seconds and stay small, and an answer must be taken. Bytes that are
 no HTTP get an error in JSON, too. A client that has sent its last request may close its side: it is answered
 for a moment more. Then it counts as gone, because one that hangs up looks the same.
+
+Some hundred requests of a server may wait for their bodies. One more is refused before the application hears
+of it, which costs far less, or takes the place of one that has waited for seconds.
 """
 
 import asyncio
@@ -15,32 +18,34 @@ import uvicorn
 from httptools import HttpParserError, HttpParserUpgrade
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-from knoll.headers import UPGRADE
+from knoll.headers import RETRY_AFTER, UPGRADE
 from knoll.media_types import JSON
+from knoll.request_limits import RETRY_SECONDS, WaitingRoom
 
 __all__ = ["Connection", "server_config"]
 
-_HEAD_SECONDS = 10.0
 _HEAD_BYTES = 64 * 2**10
 _AROUND_URL, _AROUND_HEADER = len("GET  HTTP/1.1\r\n"), len(": \r\n")
-_HALF_CLOSED_SECONDS = 2.0
 _TAKEN_WITHIN = 60.0  # seconds without progress while an answer is taken
 
 
 class Connection(HttpToolsProtocol):
     """A connection with time-outs for the head of each request and for each stop of its answer."""
 
-    head_seconds, half_closed_seconds = _HEAD_SECONDS, _HALF_CLOSED_SECONDS
+    head_seconds, half_closed_seconds = 10.0, 2.0
+    most_waiting, waits_undisturbed = 256, 2.0  # requests whose body is not whole, and seconds
 
     def __init__(self, *given: Any, **named: Any) -> None:
         super().__init__(*given, **named)
         self._head: asyncio.TimerHandle | None = None
         self._taking: asyncio.TimerHandle | None = None
-        self._leaving: asyncio.TimerHandle | None = None
         self._head_bytes, self._has_begun = 0, False
         self._told_bytes = 0
         self._open: list[RequestResponseCycle] = []  # requests that have no whole answer, the oldest first
         self._refusal: tuple[int, str] | None = None  # what follows their answers
+        self._is_parsing, self._starting = False, list[tuple[RequestResponseCycle, Any]]()
+        room = WaitingRoom[Connection](self.most_waiting, self.waits_undisturbed)
+        self._room = vars(self.server_state).setdefault("waiting_room", room)  # of all its connections
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -49,9 +54,8 @@ class Connection(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._cancel_head()
         self._cancel_taking()
-        if self._leaving is not None:
-            self._leaving.cancel()
         self._let_go()
+        self._room.leave(self)
         super().connection_lost(exc)
 
     def eof_received(self) -> bool:  # type: ignore[override]
@@ -59,7 +63,7 @@ class Connection(HttpToolsProtocol):
         if not (due := self._due()):
             return False
         due[-1].keep_alive = False
-        self._leaving = self.loop.call_later(self.half_closed_seconds, self.transport.close)
+        self.loop.call_later(self.half_closed_seconds, self.transport.close)
         return True
 
     def data_received(self, data: bytes) -> None:
@@ -67,10 +71,13 @@ class Connection(HttpToolsProtocol):
             return
         was_waiting = self._head is not None
         self._unset_keepalive_if_required()
+        self._is_parsing = True
         try:
             self._parse(data)
         except HttpParserError:
             self.send_400_response("")
+        self._is_parsing = False
+        self._admit()
         if was_waiting and self._head is not None:
             self._head_bytes += len(data)
             if self._head_bytes > _HEAD_BYTES:
@@ -94,6 +101,23 @@ class Connection(HttpToolsProtocol):
                 self.parser.feed_data(
                     b"%b %b HTTP/%b\r\n%b\r\n" % (method, self.url, version, b"".join(lines))
                 )
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        if self._is_parsing:
+            self._starting.append((cycle, app))
+        else:
+            super()._start_asgi_task(cycle, app)
+
+    def _admit(self) -> None:
+        """Start what was parsed, unless too many requests wait for their bodies."""
+        if not (self._open and self._open[-1].more_body):
+            self._room.leave(self)
+        elif not self.transport.is_closing() and (refused := self._room.enter(self, self.loop.time())):
+            refused._refuse(503, "too many requests wait for their bodies")
+        starting, self._starting = self._starting, []
+        for cycle, app in starting:
+            if not cycle.disconnected:
+                super()._start_asgi_task(cycle, app)
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
@@ -179,6 +203,7 @@ class Connection(HttpToolsProtocol):
         """Answer, unless an answer is under way, and hang up. Whole requests that came before are answered
         first."""
         self._cancel_head()
+        self._room.leave(self)
         if self.transport.is_closing():
             return
         if self._due():
@@ -186,8 +211,9 @@ class Connection(HttpToolsProtocol):
             return
         if not any(one.response_started for one in self._open):
             body = json.dumps({"error": reason}).encode()
+            later = f"{RETRY_AFTER}: {RETRY_SECONDS}\r\n" if status == 503 else ""
             head = (
-                f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\ncontent-type: {JSON}\r\n"
+                f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\ncontent-type: {JSON}\r\n{later}"
                 f"content-length: {len(body)}\r\nconnection: close\r\n\r\n"
             )
             self.transport.write(head.encode() + body)

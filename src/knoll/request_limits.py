@@ -1,5 +1,8 @@
 """The limits of predict requests, which a predictor and the laptop's gateway share."""
 
+from collections.abc import Hashable
+from typing import Generic, TypeVar
+
 from knoll.errors import Unavailable
 
 __all__ = [
@@ -9,6 +12,7 @@ __all__ = [
     "CLIENT_GONE",
     "RETRY_SECONDS",
     "ByteBudget",
+    "WaitingRoom",
 ]
 
 BODY_LIMIT = 32 * 2**20  # bytes of one body
@@ -17,6 +21,7 @@ ARRIVES_WITHIN = 60.0  # seconds that a client has to send a body
 RETRY_SECONDS = 2  # seconds after which a client that got 503 may ask again
 CLIENT_GONE = 499  # the status of a request whose client has hung up, as nginx has it; nobody gets it
 
+_Guest = TypeVar("_Guest", bound=Hashable)
 _SMALL = 2**20
 _FOR_SMALL = 8  # one part of so many
 
@@ -50,3 +55,28 @@ class ByteBudget:
     def give(self, size: int) -> None:
         """Let go of bytes that were taken."""
         self.held -= size
+
+
+class WaitingRoom(Generic[_Guest]):
+    """At most `most` guests, each for at least `undisturbed` seconds. It belongs to one event loop."""
+
+    def __init__(self, most: int, undisturbed: float) -> None:
+        self._most, self._undisturbed = most, undisturbed
+        self._since: dict[_Guest, float] = {}  # the oldest first
+
+    def enter(self, guest: _Guest, now: float) -> _Guest | None:
+        """Let the guest in, if it is not there yet. Returns who has no place: if the room is full, the one
+        that is there longest, or the guest."""
+        if guest in self._since:
+            return None
+        oldest = next(iter(self._since)) if len(self._since) >= self._most else None
+        if oldest is not None:
+            if now - self._since[oldest] < self._undisturbed:
+                return guest
+            self.leave(oldest)
+        self._since[guest] = now
+        return oldest
+
+    def leave(self, guest: _Guest) -> None:
+        """Let its place to another one. May be called twice."""
+        self._since.pop(guest, None)
