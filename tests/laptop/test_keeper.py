@@ -9,6 +9,7 @@ from knoll.errors import StoreUnavailable, Unavailable
 from knoll.laptop import disk
 from knoll.laptop.disk import Space, check_room
 from knoll.laptop.keeper import Keeper
+from knoll.laptop.locks import Held
 
 
 @dataclass
@@ -23,6 +24,7 @@ class World:
     starts: int = 0
     writes: int = 0
     hangs: float = 0.0
+    is_held: bool = False
     seen: list[str] = field(default_factory=list)
     keeper: Keeper = field(init=False)
 
@@ -35,6 +37,8 @@ class World:
         return self.code
 
     def restart(self) -> None:
+        if self.is_held:
+            raise Held("the old store has not ended yet")
         self.starts += 1
         if not self.cures:
             raise Unavailable("SeaweedFS ended with exit code 1")
@@ -109,6 +113,17 @@ def test_a_server_that_does_not_start_any_more_is_given_up() -> None:
     while not world.keeper.has_given_up:
         assert world.starts < 10
         assert "ended by itself" in world.look()
+
+
+def test_a_server_whose_predecessor_does_not_end_is_not_given_up() -> None:
+    """It is started as soon as it can be."""
+    world = World(code=1, is_held=True)
+    for _ in range(20):
+        assert "the old store has not ended yet" in world.look()
+    assert not world.keeper.has_given_up
+    world.is_held = False
+    world.look()
+    assert (world.starts, world.look()) == (1, "")
 
 
 def test_a_platform_does_not_start_on_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,6 +14,8 @@ import pytest
 from botocore.config import Config
 
 from knoll.errors import Unavailable
+from knoll.laptop import seaweed
+from knoll.laptop.locks import Held, lock
 from knoll.laptop.seaweed import SeaweedFS, find_or_make_keys, find_weed
 from support.doors import listeners, opened
 
@@ -126,6 +128,19 @@ def test_two_homes_run_side_by_side_and_ports_may_move(tmp_path: Path, s3: Any) 
     assert again.endpoint != s3.endpoint
     assert [one["Name"] for one in client(again).list_buckets()["Buckets"]] == ["mine"]
     again.stop()
+
+
+def test_a_restart_says_that_the_old_server_has_not_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process of it keeps the lock. Another platform has nothing to do with it."""
+    monkeypatch.setattr(seaweed, "_FREE_WITHIN", 0.0)
+    server = start(tmp_path, grace=0.5)
+    server.stop()
+    with lock(tmp_path / "s3" / "lock", 5.0), pytest.raises(Held, match="the old store has not ended yet"):
+        server.restart()
+    server.restart()
+    server.stop()
 
 
 def test_a_server_that_cannot_start_says_why(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 SeaweedFS keeps its directory in eight parts. After a full disk, some of them refuse writes until the server
 is restarted, and the others go on. So the server is restarted when there is room again. It is also restarted
 if it has ended by itself, or if a few writes in a row failed. If it hangs, `fault` says so while the write
-still waits.
+still waits. If the old server does not end, a start is not possible, and is tried again without end.
 """
 
 import logging
@@ -14,6 +14,7 @@ from typing import Literal, Protocol
 
 from knoll.errors import KnollError, StoreUnavailable, Unavailable
 from knoll.laptop.disk import Space, why_full
+from knoll.laptop.locks import Held
 from knoll.laptop.repeated import Repeated
 
 __all__ = ["Keeper"]
@@ -114,11 +115,13 @@ class Keeper(Repeated):
 
     def _start_again(self, why: _Fault) -> _Fault:
         _LOG.warning("%s; it is started again", why.words)
-        self._starts += 1
         self._failures = 1  # so that the next look writes
         self._was_full = False
         try:
             self._server.restart()
-        except Unavailable as error:
+        except Held as error:
             return _Fault(why.kind, f"{why.words}: {error}")
+        except Unavailable as error:
+            why = _Fault(why.kind, f"{why.words}: {error}")
+        self._starts += 1
         return why

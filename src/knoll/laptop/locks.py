@@ -12,7 +12,11 @@ from typing import BinaryIO
 
 from knoll.errors import Unavailable
 
-__all__ = ["lock", "try_lock"]
+__all__ = ["Held", "lock", "try_lock"]
+
+
+class Held(Unavailable):
+    """Another process keeps the lock."""
 
 
 def try_lock(path: Path) -> BinaryIO | None:
@@ -35,11 +39,11 @@ def try_lock(path: Path) -> BinaryIO | None:
 
 
 def lock(path: Path, timeout: float) -> BinaryIO:
-    """`try_lock`, for `timeout` seconds. Raises Unavailable if another process keeps the lock."""
+    """`try_lock`, for `timeout` seconds. Raises Held if another process keeps the lock."""
     deadline = time.monotonic() + timeout
     while (file := try_lock(path)) is None:
         if time.monotonic() > deadline:
-            raise Unavailable(
+            raise Held(
                 f"{path.parent} is in use by another platform",
                 fix="stop the other `knoll up`, or choose another --home",
             )

@@ -22,7 +22,7 @@ import httpx
 from knoll.errors import Unavailable
 from knoll.laptop.certificates import certificate_context
 from knoll.laptop.children import Child, last_lines
-from knoll.laptop.locks import lock
+from knoll.laptop.locks import Held, lock
 from knoll.laptop.ports import hold_port
 from knoll.laptop.private import write_private
 from knoll.laptop.seaweed_files import IDENTITIES, write_files
@@ -33,6 +33,7 @@ _LISTENERS = tuple(
     part + suffix for part in ("s3", "filer", "volume", "master", "admin") for suffix in ("", ".grpc")
 )
 _HOST = "127.0.0.1"
+_FREE_WITHIN = 10.0  # seconds after the grace
 
 
 @dataclass(frozen=True)
@@ -68,15 +69,19 @@ class SeaweedFS:
         return self._child.poll()
 
     def restart(self) -> None:
-        """Stop the server if it runs, start it on the same ports, and wait until it is ready. Raises
-        Unavailable."""
+        """Stop the server if it runs, start it on the same ports, and wait until it is ready. Raises Held if
+        the old one does not end, and Unavailable."""
         self.stop()
-        with self._lock() as held:
+        try:
+            held = self._lock()
+        except Held as error:  # no other platform has this home
+            raise Held("the old store has not ended yet, and is waited for", fix="wait a moment") from error
+        with held:
             self._child = self._launch(held)
         self.wait_ready()
 
     def _lock(self) -> BinaryIO:
-        return lock(self._folder / "lock", timeout=self._grace + 10.0)
+        return lock(self._folder / "lock", timeout=self._grace + _FREE_WITHIN)
 
     def _launch(self, held: BinaryIO) -> Child:
         environment = {"HOME": str(self._folder)}  # a filer.toml of the user must not change this server
