@@ -1,5 +1,6 @@
 """The one port of the platform: broker, functions, health, a clean start and a clean stop."""
 
+import socket
 import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -55,6 +56,17 @@ def test_broker_and_functions_get_headers_and_body_and_answer_for_themselves(run
             assert (answer.status_code, answer.headers["x-seen"], answer.content) == (202, "7", b"body")
         assert http.get("/healthz").json() == {"status": "ok"}
         assert http.get("/broker").status_code == 405
+
+
+def test_a_client_that_goes_before_its_body_writes_no_line(
+    running: Running, caplog: pytest.LogCaptureFixture
+) -> None:
+    lines = f"host: localhost\r\nauthorization: {SHOWN['authorization']}\r\ncontent-length: 9\r\n\r\nhalf"
+    with socket.create_connection(("127.0.0.1", int(running.url.rpartition(":")[2]))) as client:
+        client.sendall(f"POST /broker HTTP/1.1\r\n{lines}".encode())
+        assert httpx.get(f"{running.url}/healthz", trust_env=False).status_code == 200
+    running.front.stop()
+    assert not caplog.records
 
 
 def test_a_header_that_comes_twice_has_both_values(running: Running) -> None:

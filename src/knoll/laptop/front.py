@@ -16,7 +16,7 @@ from anyio import CapacityLimiter, to_thread
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
@@ -26,6 +26,7 @@ from knoll.http_connection import server_config
 from knoll.laptop.doors import Doors
 from knoll.paths import BROKER, FUNCTIONS
 from knoll.quoting import escaped
+from knoll.request_limits import CLIENT_GONE
 from knoll.router.request_body import BodyTooLarge, read_body
 
 __all__ = ["Front", "Posted", "Reply", "Subscriber", "listen"]
@@ -160,6 +161,8 @@ async def _call(posted: Posted, request: Request, limiter: CapacityLimiter) -> R
         body = await read_body(request, posted.limit)
     except BodyTooLarge as error:
         return JSONResponse({"error": f"{error}; put large data into a bucket, and its URI here"}, 413)
+    except ClientDisconnect:
+        return Response(status_code=CLIENT_GONE)
     answering = partial(posted.subscriber, _headers(request), body)
     status, headers, content = await to_thread.run_sync(answering, limiter=limiter)
     return Response(content, status, dict(headers))
