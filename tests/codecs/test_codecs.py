@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from knoll.codecs import decode, encode, encode_picture
+from knoll.codecs import Reading, decode, encode, encode_picture
 from knoll.errors import InvalidInstance
 from knoll.predict.graph import agree
 from knoll.records.signature import Signature, Tensor
@@ -104,6 +104,13 @@ def test_a_tensor_is_taken_literally(tensor: Tensor, value: Any, fault: str) -> 
     """Nothing is rounded, parsed, wrapped around or filled in."""
     with pytest.raises(InvalidInstance, match=fault):
         decode([value], of(tensor))
+
+
+def test_truth_in_the_place_of_numbers_is_warned_of() -> None:
+    told: list[str] = []
+    batch = decode([[True, False]], of(COUNTS), reading=Reading(told.append))
+    assert batch["counts"].tolist() == [[1, 0]]
+    assert told == ["instance 0: true was taken as 1 and false as 0"]
 
 
 def test_several_inputs_are_fields_and_several_outputs_too() -> None:
