@@ -9,7 +9,7 @@ from knoll.errors import StoreUnavailable, Unavailable
 from knoll.laptop import disk
 from knoll.laptop.disk import Space, check_room
 from knoll.laptop.keeper import Keeper
-from knoll.laptop.locks import Held
+from knoll.laptop.locks import LockHeld
 
 
 @dataclass
@@ -38,7 +38,7 @@ class World:
 
     def restart(self) -> None:
         if self.is_held:
-            raise Held("the old store has not ended yet")
+            raise LockHeld("the old store has not ended yet")
         self.starts += 1
         if not self.cures:
             raise Unavailable("SeaweedFS ended with exit code 1")

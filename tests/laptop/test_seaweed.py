@@ -15,7 +15,7 @@ from botocore.config import Config
 
 from knoll.errors import Unavailable
 from knoll.laptop import seaweed
-from knoll.laptop.locks import Held, lock
+from knoll.laptop.locks import LockHeld, lock
 from knoll.laptop.seaweed import SeaweedFS, find_or_make_keys, find_weed
 from support.doors import listeners, opened
 
@@ -137,7 +137,10 @@ def test_a_restart_says_that_the_old_server_has_not_ended(
     monkeypatch.setattr(seaweed, "_FREE_WITHIN", 0.0)
     server = start(tmp_path, grace=0.5)
     server.stop()
-    with lock(tmp_path / "s3" / "lock", 5.0), pytest.raises(Held, match="the old store has not ended yet"):
+    with (
+        lock(tmp_path / "s3" / "lock", 5.0),
+        pytest.raises(LockHeld, match="the old store has not ended yet"),
+    ):
         server.restart()
     server.restart()
     server.stop()

@@ -14,7 +14,7 @@ from typing import Literal, Protocol
 
 from knoll.errors import KnollError, StoreUnavailable, Unavailable
 from knoll.laptop.disk import Space, why_full
-from knoll.laptop.locks import Held
+from knoll.laptop.locks import LockHeld
 from knoll.laptop.repeated import Repeated
 
 __all__ = ["Keeper"]
@@ -119,7 +119,7 @@ class Keeper(Repeated):
         self._was_full = False
         try:
             self._server.restart()
-        except Held as error:
+        except LockHeld as error:
             return _Fault(why.kind, f"{why.words}: {error}")
         except Unavailable as error:
             why = _Fault(why.kind, f"{why.words}: {error}")

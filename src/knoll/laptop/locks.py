@@ -12,10 +12,10 @@ from typing import BinaryIO
 
 from knoll.errors import Unavailable
 
-__all__ = ["Held", "lock", "try_lock"]
+__all__ = ["LockHeld", "lock", "try_lock"]
 
 
-class Held(Unavailable):
+class LockHeld(Unavailable):
     """Another process keeps the lock."""
 
 
@@ -39,11 +39,11 @@ def try_lock(path: Path) -> BinaryIO | None:
 
 
 def lock(path: Path, timeout: float) -> BinaryIO:
-    """`try_lock`, for `timeout` seconds. Raises Held if another process keeps the lock."""
+    """`try_lock`, for `timeout` seconds. Raises LockHeld if another process keeps the lock."""
     deadline = time.monotonic() + timeout
     while (file := try_lock(path)) is None:
         if time.monotonic() > deadline:
-            raise Held(
+            raise LockHeld(
                 f"{path.parent} is in use by another platform",
                 fix="stop the other `knoll up`, or choose another --home",
             )

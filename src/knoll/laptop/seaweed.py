@@ -22,7 +22,7 @@ import httpx
 from knoll.errors import Unavailable
 from knoll.laptop.certificates import certificate_context
 from knoll.laptop.children import Child, last_lines
-from knoll.laptop.locks import Held, lock
+from knoll.laptop.locks import LockHeld, lock
 from knoll.laptop.ports import hold_port
 from knoll.laptop.private import write_private
 from knoll.laptop.seaweed_files import IDENTITIES, write_files
@@ -69,13 +69,15 @@ class SeaweedFS:
         return self._child.poll()
 
     def restart(self) -> None:
-        """Stop the server if it runs, start it on the same ports, and wait until it is ready. Raises Held if
-        the old one does not end, and Unavailable."""
+        """Stop the server if it runs, start it on the same ports, and wait until it is ready. Raises
+        LockHeld if the old one does not end, and Unavailable."""
         self.stop()
         try:
             held = self._lock()
-        except Held as error:  # no other platform has this home
-            raise Held("the old store has not ended yet, and is waited for", fix="wait a moment") from error
+        except LockHeld as error:  # no other platform has this home
+            raise LockHeld(
+                "the old store has not ended yet, and is waited for", fix="wait a moment"
+            ) from error
         with held:
             self._child = self._launch(held)
         self.wait_ready()
