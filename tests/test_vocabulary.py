@@ -214,11 +214,22 @@ def test_a_uri_made_of_bucket_and_key_is_split_into_them(key: str) -> None:
     assert split_uri(object_uri("bucket", key)) == ("bucket", key)
 
 
-def test_only_names_knows_the_scheme_of_a_uri() -> None:
-    """No other module builds one by hand."""
+@pytest.mark.parametrize(
+    ("fact", "home"),
+    [
+        (r"""f["']s3://\{""", "names.py"),
+        (r"v\\d\{6|v\(\?:\[0-9\]\{6", "names.py"),
+        (r"%Y%m%dT", "names.py"),
+        (r"\(408, 429\)", "rollout/questions.py"),
+        (r"""["'}\]]-predictor""", "kube/predictors.py"),
+        (r"models/\{model\}:predict", "paths.py"),
+    ],
+)
+def test_a_fact_that_parts_share_has_one_home(fact: str, home: str) -> None:
+    """No other module spells it out."""
     source = Path(knoll.__file__).parent
-    modules = [path for path in source.rglob("*.py") if re.search(r"""f["']s3://\{""", path.read_text())]
-    assert modules == [source / "names.py"]
+    modules = [path for path in source.rglob("*.py") if re.search(fact, path.read_text())]
+    assert modules == [source / home]
 
 
 def test_verify_lists_every_missing_and_changed_file() -> None:

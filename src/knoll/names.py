@@ -17,6 +17,7 @@ __all__ = [
     "BUCKET_NAME",
     "DIGEST",
     "MODEL_NAME",
+    "MOMENT",
     "NAMESPACE_NAME",
     "OBJECT_NAME",
     "RUN_ID",
@@ -36,6 +37,7 @@ __all__ = [
 ]
 
 DIGEST = re.compile(r"[0-9a-f]{64}")  # as `digest` writes it
+MOMENT = "%Y%m%dT%H%M%S%fZ"  # a time in the name of a record, in UTC
 MODEL_NAME = re.compile(r"[a-z]([-a-z0-9]{0,38}[a-z0-9])?")
 OBJECT_NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")  # of Kubernetes, also of a faulty Model
 NAMESPACE_NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")

@@ -2,13 +2,27 @@
 
 from urllib.parse import quote
 
-__all__ = ["BROKER", "FEEDBACK", "FUNCTIONS", "LIVE", "READY", "feedback_path", "predict_path"]
+__all__ = [
+    "BROKER",
+    "FEEDBACK",
+    "FUNCTIONS",
+    "LIVE",
+    "POSTED",
+    "PREDICTED",
+    "READ",
+    "READY",
+    "feedback_path",
+    "predict_path",
+]
 
 BROKER = "/broker"  # of the laptop: it takes events
 FEEDBACK = ":feedback"  # behind the path of a model: true labels for its answers
 FUNCTIONS = "/functions/"  # of the laptop: below it, each function takes what it would get on a cluster
 LIVE = "/v2/health/live"  # of a predictor, a router, and of the laptop's gateway
 READY = "/v2/health/ready"  # of a predictor, and of the laptop's gateway
+PREDICTED = ("/v1/models/{model}:predict", "/v2/models/{model}/infer")  # of V1 and V2: predict requests
+POSTED = (*PREDICTED, "/v1/models/{model}:explain", f"/v1/models/{{model}}{FEEDBACK}")  # requests with a body
+READ = ("/v1/models/{model}", "/v2/models/{model}", "/v2/models/{model}/ready")  # what is said of a model
 
 
 def predict_path(model: str) -> str:

@@ -3,9 +3,23 @@
 from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["ROUTER", "predictor_status", "router_url", "tagged_url", "traffic_of"]
+__all__ = [
+    "PREDICTOR_SUFFIX",
+    "ROUTER",
+    "predictor_name",
+    "predictor_status",
+    "router_url",
+    "tagged_url",
+    "traffic_of",
+]
 
+PREDICTOR_SUFFIX = "-predictor"
 ROUTER = "knoll-router"  # the Knative Service in front of Models that ask for it
+
+
+def predictor_name(isvc: str) -> str:
+    """The name of the predictor of an InferenceService: of its Knative Service, and of its host."""
+    return isvc + PREDICTOR_SUFFIX
 
 
 def predictor_status(isvc: Mapping[str, Any] | None) -> dict[str, Any]:
@@ -36,5 +50,5 @@ def router_url(model: str, predictor: Mapping[str, Any]) -> str:
     """The URL of the router, which is that of the predictor but for the name; "" where there is none, as on a
     laptop."""
     scheme, _, host = str(predictor.get("url") or "").partition("://")
-    name = f"{model}-predictor"
+    name = predictor_name(model)
     return f"{scheme}://{ROUTER}{host.removeprefix(name)}" if host.startswith(name) else ""

@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from knoll.headers import ALLOW, CONTENT_LENGTH
-from knoll.paths import FEEDBACK
+from knoll.paths import FEEDBACK, PREDICTED
 from knoll.predict.answer import Answer, in_json, refusal
 from knoll.predict.bins import SHOWN
 from knoll.predict.memory_budget import MemoryBudget
@@ -24,7 +24,12 @@ from knoll.request_limits import CLIENT_GONE
 __all__ = ["Predictions", "is_feedback", "is_prediction"]
 
 
-_ASKED = re.compile(r"/v1/models/(?P<v1>[^/]+):predict|/v2/models/(?P<v2>[^/]+)/infer")
+_ASKED = re.compile(
+    "|".join(
+        path.replace("{model}", f"(?P<{version}>[^/]+)")
+        for path, version in zip(PREDICTED, ("v1", "v2"), strict=True)
+    )
+)
 _FEEDBACK = re.compile(rf"/v1/models/(?P<v1>[^/]+){FEEDBACK}")
 _READ = re.compile(
     r"/|/metrics|/v1/models|/v1/models/[^/:]+"

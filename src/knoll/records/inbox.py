@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from knoll.errors import NewerSchema, Rejected
-from knoll.names import RUN_ID, join
+from knoll.names import MOMENT, RUN_ID, join
 from knoll.ports import Bucket, ObjectInfo
 from knoll.records.record import newer_at, put_once, read_some
 from knoll.records.run import Run, load_run, run_uri
@@ -32,7 +32,6 @@ __all__ = [
 
 ENTRY_NAME = rf"(?P<run>{RUN_ID.pattern})\.(?P<moment>\d{{8}}T\d{{12}}Z)"  # without its ending
 _ENTRY = re.compile(rf"{ENTRY_NAME}\.json", re.ASCII)
-_MOMENT = "%Y%m%dT%H%M%S%fZ"  # the time of the data in a name
 
 
 @dataclass(frozen=True)
@@ -56,7 +55,7 @@ def inbox_uri(root: str, run: str, data_at: str) -> str:
         at = datetime.fromisoformat(data_at).astimezone(UTC)
     except (ValueError, OverflowError) as error:
         raise Rejected(f"the time of the data of run {run} is {data_at!r}, which is no ISO time") from error
-    return join(root, "inbox", f"{run}.{at:{_MOMENT}}.json")
+    return join(root, "inbox", f"{run}.{at:{MOMENT}}.json")
 
 
 def inbox_entry(uri: str) -> tuple[str, str]:
@@ -69,7 +68,7 @@ def inbox_entry(uri: str) -> tuple[str, str]:
     if not match:
         raise Rejected(f"{uri} is no entry of an inbox")
     try:
-        at = datetime.strptime(match["moment"], _MOMENT).replace(tzinfo=UTC)
+        at = datetime.strptime(match["moment"], MOMENT).replace(tzinfo=UTC)
     except ValueError as error:
         raise Rejected(f"{uri} is no entry of an inbox: {match['moment']} is no time") from error
     return match["run"], at.isoformat()

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 
 from knoll.errors import NotFound
 from knoll.media_types import TEXT
-from knoll.names import RUN_ID, join
+from knoll.names import MOMENT, RUN_ID, join
 from knoll.ports import Bucket, ObjectInfo
 
 __all__ = [
@@ -31,7 +31,6 @@ LONGEST = 30 * 24 * 3600  # seconds after the end of its run
 MOST_ATTEMPTS = 10  # of a run, the newest
 LOG_NAME = r"(?P<begun>\d{8}T\d{12}Z)"  # without its ending
 _NAME = re.compile(rf"{LOG_NAME}\.log", re.ASCII)
-_MOMENT = "%Y%m%dT%H%M%S%fZ"
 
 
 @dataclass(frozen=True)
@@ -50,7 +49,7 @@ def logs_uri(root: str, run: str = "") -> str:
 
 def run_log_uri(root: str, run: str, begun: datetime) -> str:
     """URI of the log of the attempt that began then."""
-    return join(root, "logs", run, f"{begun.astimezone(UTC):{_MOMENT}}.log")
+    return join(root, "logs", run, f"{begun.astimezone(UTC):{MOMENT}}.log")
 
 
 def list_run_logs(bucket: Bucket) -> dict[str, list[ObjectInfo]]:
@@ -75,7 +74,7 @@ def find_run_logs(run: str, bucket: Bucket) -> Sequence[RunLog]:
     found = []
     for uri in _logs_of(run, bucket):
         with suppress(NotFound, ValueError):  # it was removed meanwhile, or its name is no time
-            begun = datetime.strptime(uri.rpartition("/")[2], f"{_MOMENT}.log").replace(tzinfo=UTC)
+            begun = datetime.strptime(uri.rpartition("/")[2], f"{MOMENT}.log").replace(tzinfo=UTC)
             found.append(RunLog(uri, begun, bucket.store.get(uri).decode(errors="replace")))
     return found
 

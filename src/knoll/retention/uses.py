@@ -14,6 +14,7 @@ from typing import Any
 
 from knoll.errors import NotFound
 from knoll.kube.labels import ROUTING_STATE_LABEL, label_of
+from knoll.names import VERSION_NAME
 from knoll.ports import Document, Platform
 from knoll.records.version_folder import versions_place
 from knoll.rollout.candidates import champion_number
@@ -22,8 +23,9 @@ from knoll.rollout.slot import Slot, slot_from_status
 
 __all__ = ["Uses", "find_uses", "read_uses"]
 
-_NAMES = re.compile(r"v\d{6,}(?:[\s,]+v\d{6,})*")
-_NAME = re.compile(r"v\d{6,}")
+_VERSION = rf"{VERSION_NAME.pattern}(?!\d)"
+_NAMES = re.compile(rf"{_VERSION}(?:[\s,]+{_VERSION})*")
+_NAME = re.compile(_VERSION)
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,7 @@ def find_uses(model: Document, slot: Slot, serving: Sequence[Document], place: s
     named = {
         version: f"the Model names it: {path}" for path, text in _texts(model) for version in _names(text)
     }
-    pattern = re.compile(re.escape(place) + r"(v\d{6,})")
+    pattern = re.compile(re.escape(place) + rf"({_VERSION})")
     isvcs = "".join(json.dumps(one) for one in serving if one["kind"] == "InferenceService")
     live = [one for one in serving if _is_live(one, isvcs)]
     served = {

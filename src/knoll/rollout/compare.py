@@ -14,7 +14,7 @@ from knoll.ports import Bucket, Document, Platform, PredictAnswer
 from knoll.records.samples import Sample, find_pinned_samples
 from knoll.rollout.comparison import NOTHING_TO_COMPARE, Comparison, compared_samples, spreads
 from knoll.rollout.observed import Observed
-from knoll.rollout.questions import body_of, prediction_of
+from knoll.rollout.questions import BUSY, body_of, prediction_of
 from knoll.rollout.replay import DirectRoute, ask, paced, publish_continued, write_part
 from knoll.rollout.revision_keys import key_of_revision
 from knoll.rollout.slot import Slot
@@ -22,8 +22,6 @@ from knoll.rollout.steps import Compare
 from knoll.rollout.world import write_slot
 
 __all__ = ["write_compared_part"]
-
-_BUSY = (408, 429)
 
 
 def write_compared_part(
@@ -100,4 +98,4 @@ def _ask_part(
 def _is_final(answer: PredictAnswer, version: str) -> bool:
     """Whether the version would answer so again. A predictor that starts, or that is busy, would not; and a
     gateway may not know the route yet."""
-    return answer.version == version and answer.status < 500 and answer.status not in _BUSY
+    return answer.version == version and answer.status < 500 and answer.status not in BUSY

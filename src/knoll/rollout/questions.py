@@ -22,9 +22,9 @@ from knoll.rollout.found_change import find_change
 from knoll.rollout.recordings import find_usable
 from knoll.rollout.slot import Slot
 
-__all__ = ["ReplayQuestion", "body_of", "is_refused", "prediction_of", "questions_of"]
+__all__ = ["BUSY", "ReplayQuestion", "body_of", "is_refused", "prediction_of", "questions_of"]
 
-_BUSY = (408, 429)
+BUSY = (408, 429)  # statuses that a try later may not have
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ def body_of(sample: Sample) -> bytes:
 
 def is_refused(answer: PredictAnswer, version: str) -> bool:
     """Whether the version itself has refused a request, and would do so again."""
-    return answer.version == version and 400 <= answer.status < 500 and answer.status not in _BUSY
+    return answer.version == version and 400 <= answer.status < 500 and answer.status not in BUSY
 
 
 def prediction_of(body: bytes) -> object:

@@ -19,7 +19,7 @@ from starlette.routing import Route
 from knoll.errors import Unavailable
 from knoll.headers import HEADERS_OF_AIOHTTP, VERSION
 from knoll.kube.predictors import predictor_status, tagged_url, traffic_of
-from knoll.paths import LIVE
+from knoll.paths import LIVE, POSTED, READ
 from knoll.ports import Document
 from knoll.request_limits import ByteBudget
 from knoll.router.choose import choose
@@ -31,12 +31,6 @@ from knoll.router.relay import in_error, relay, unavailable, why_no_answer
 from knoll.router.targets import Target, targets_of
 
 __all__ = ["Router"]
-
-_POSTED = (
-    *("/v1/models/{model}:predict", "/v1/models/{model}:explain", "/v1/models/{model}:feedback"),
-    "/v2/models/{model}/infer",
-)
-_READ = ("/v1/models/{model}", "/v2/models/{model}", "/v2/models/{model}/ready")
 
 
 class Router:
@@ -52,8 +46,8 @@ class Router:
     ) -> None:
         self._known, self._bodies, self._resolver = known, bodies, resolver
         self._random, self._policies, self.copies = random or Random(), Policies(), Copies()
-        routes = [Route(path, self._relay, methods=["POST"]) for path in _POSTED]
-        routes += [Route(path, self._relay, methods=["GET"]) for path in _READ]
+        routes = [Route(path, self._relay, methods=["POST"]) for path in POSTED]
+        routes += [Route(path, self._relay, methods=["GET"]) for path in READ]
         self.app = Starlette(routes=[Route(LIVE, _live), *routes], lifespan=self._lifespan)
 
     @asynccontextmanager

@@ -23,7 +23,7 @@ from starlette.routing import Route as HttpRoute
 from knoll.kube.predictors import traffic_of
 from knoll.laptop.serving.autoscaler import Autoscaler
 from knoll.laptop.serving.route import Route, answering, find_route, why_absent, why_unavailable
-from knoll.paths import FEEDBACK, LIVE, READY
+from knoll.paths import FEEDBACK, LIVE, POSTED, READ, READY
 from knoll.request_limits import ByteBudget
 from knoll.router.choose import Choice, choose
 from knoll.router.copies import Copies
@@ -70,17 +70,15 @@ class Gateway:
     def routes(self) -> list[HttpRoute]:
         """V1 and V2 at the root, and the same below /<isvc>-predictor and /<tag>-<isvc>-predictor."""
         calls: list[tuple[str, str, Callable[[Request], Awaitable[Response]]]] = [
-            ("POST", "/v1/models/{model}:predict", self._predict),
-            ("POST", "/v1/models/{model}:explain", self._predict),
-            ("POST", "/v1/models/{model}:feedback", self._predict),
+            *(("POST", path, self._predict) for path in POSTED),
             ("GET", "/v1/models", self._models),
-            ("GET", "/v1/models/{model}", self._described),
             ("GET", "/v2", _metadata),
             ("GET", LIVE, _live),
             ("GET", READY, self._healthy),
-            ("GET", "/v2/models/{model}", self._predict),
-            ("GET", "/v2/models/{model}/ready", self._ready),
-            ("POST", "/v2/models/{model}/infer", self._predict),
+            *(
+                ("GET", path, told)
+                for path, told in zip(READ, (self._described, self._predict, self._ready), strict=True)
+            ),
         ]
         found: list[HttpRoute] = []
         for prefix in ("", "/{hostname}"):

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 from knoll.errors import Conflict, NotFound, Rejected
 from knoll.exits import REJECTED
 from knoll.kube.labels import REVISION_LABEL
+from knoll.kube.predictors import PREDICTOR_SUFFIX
 from knoll.laptop.changes import publish_change
 from knoll.laptop.serving.plan import plan
 from knoll.laptop.serving.revisions import Readiness, isvc_name, refusing_pod, with_verdict
@@ -20,7 +21,7 @@ from knoll.ports import Clock, Cluster, Document, Events
 __all__ = ["Documents", "InferenceServices"]
 
 _LOG = logging.getLogger(__name__)
-_LONGEST_NAME = 63 - len("-predictor-00001")
+_LONGEST_NAME = 63 - len(f"{PREDICTOR_SUFFIX}-00001")
 _NUMBERS = ("minReplicas", "maxReplicas", "containerConcurrency", "canaryTrafficPercent")
 
 

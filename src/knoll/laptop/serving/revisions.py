@@ -15,6 +15,7 @@ from knoll.kube.labels import (
     KNATIVE_SERVICE_LABEL,
     REVISION_LABEL,
 )
+from knoll.kube.predictors import predictor_name
 from knoll.ports import Document
 
 __all__ = [
@@ -76,11 +77,11 @@ def new_revision(isvc: Document, number: int) -> Document:
     labels = {
         **_merged("labels", isvc),
         INFERENCE_SERVICE_LABEL: name,
-        KNATIVE_SERVICE_LABEL: f"{name}-predictor",
+        KNATIVE_SERVICE_LABEL: predictor_name(name),
         GENERATION_LABEL: str(number),
     }
     metadata = {
-        "name": f"{name}-predictor-{number:05d}",
+        "name": f"{predictor_name(name)}-{number:05d}",
         "labels": labels,
         "annotations": {**_merged("annotations", isvc), **_scale(isvc["spec"]["predictor"])},
         "ownerReferences": [_owner_reference(isvc)],

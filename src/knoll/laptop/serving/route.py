@@ -3,13 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from knoll.kube.predictors import traffic_of
+from knoll.kube.predictors import PREDICTOR_SUFFIX, traffic_of
 from knoll.ports import Document
 
 __all__ = ["Route", "answering", "find_route", "why_absent", "why_unavailable"]
 
 _TAGS = ("latest", "prev")
-_SUFFIX = "-predictor"
 
 
 @dataclass(frozen=True)
@@ -31,9 +30,9 @@ def find_route(isvcs: Mapping[str, Document], host: str, model: str) -> Route | 
     name of the model."""
     if not host:
         return Route(isvcs[model], "") if model in isvcs else None
-    if not host.endswith(_SUFFIX):
+    if not host.endswith(PREDICTOR_SUFFIX):
         return None
-    name = host.removesuffix(_SUFFIX)
+    name = host.removesuffix(PREDICTOR_SUFFIX)
     if name in isvcs:
         return Route(isvcs[name], "")
     tag, _, rest = name.partition("-")

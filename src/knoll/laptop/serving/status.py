@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from knoll.kube.predictors import predictor_name
 from knoll.laptop.serving.revisions import Readiness
 from knoll.laptop.serving.traffic import Rollout, TrafficTarget
 from knoll.ports import Document
@@ -11,7 +12,7 @@ __all__ = ["isvc_status"]
 
 def isvc_status(isvc: Document, rollout: Rollout, newest: Readiness, url: str) -> Document:
     """The whole status. `newest` is the verdict on the newest Revision, `url` the base URL of all models."""
-    prefix = f"{isvc['metadata']['name']}-predictor"
+    prefix = predictor_name(isvc["metadata"]["name"])
     predictor = {
         "latestCreatedRevision": rollout.created,
         "latestReadyRevision": rollout.ready,
