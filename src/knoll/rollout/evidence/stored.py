@@ -11,6 +11,10 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from knoll.rollout.evidence.judgement import Judgement
+from knoll.rollout.evidence.one_sample import OneSample
+from knoll.rollout.evidence.paired import Paired
+from knoll.rollout.evidence.shares import Shares
+from knoll.rollout.evidence.two_sample import TwoSample
 from knoll.rollout.replay_times import usual_edges
 from knoll.rollout.unknown import with_parts
 
@@ -18,19 +22,25 @@ __all__ = ["judgement_to_fields", "read_judgement"]
 
 _ADAPTER: TypeAdapter[Judgement] = TypeAdapter(Judgement)
 _EDGES, _MOST_EDGES = "edges", 64
+_NOTHING_JUDGED = [
+    TypeAdapter(type(one)).dump_python(one, mode="json")
+    for one in (OneSample(), TwoSample(), Paired(), Shares())
+]
 
 
 def judgement_to_fields(
     judgement: Judgement | None, before: Mapping[str, Any] | None = None
 ) -> dict[str, Any] | None:
     """The judgement as `rollout.judgement` of a status has it; None for none. Unknown fields of the one
-    `before` stay, in each object, if it began with the same counts."""
+    `before` stay, in each object, if it began with the same counts. What nothing was judged by yet is left
+    out, so that the status stays small."""
     if judgement is None:
         return None
     known = read_judgement(before)
-    is_same = known is not None and known.began == judgement.began
+    kept = (before or {}) if known is not None and known.began == judgement.began else {}
     fields: dict[str, Any] = _with_edges(_ADAPTER.dump_python(judgement, mode="json"), _shortened)
-    return with_parts(fields, before if is_same else None)
+    told = with_parts(fields, kept)
+    return {name: one for name, one in told.items() if name in kept or one not in _NOTHING_JUDGED}
 
 
 def read_judgement(found: Mapping[str, Any] | None) -> Judgement | None:
