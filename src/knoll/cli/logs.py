@@ -14,8 +14,8 @@ from knoll.cli.session import platform_of, print_json
 from knoll.errors import NotFound
 
 if TYPE_CHECKING:
-    from knoll.cli.run_logs import Logs
     from knoll.ports import Platform
+    from knoll.views.run_logs import Logs
 
 __all__ = ["logs"]
 
@@ -62,7 +62,7 @@ def _print_texts(run: str, texts: Iterable[str]) -> None:
 
 
 def _logs_of(platform: "Platform", id: str) -> "Logs":
-    from knoll.cli.run_logs import FileLogs, PodLogs
+    from knoll.views.run_logs import FileLogs, PodLogs
 
     if platform.settings.cluster == "kubernetes":
         from knoll.records.run_log import find_run_logs

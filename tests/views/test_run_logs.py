@@ -6,10 +6,10 @@ from typing import Any, cast
 
 import pytest
 
-from knoll.cli.run_logs import PodLogs
 from knoll.errors import ClusterUnavailable
 from knoll.ports import Document
 from knoll.records.run_log import RunLog
+from knoll.views.run_logs import PodLogs
 
 RUN = "digits-0123456789abcdef0123"
 

@@ -2,21 +2,18 @@
 trainer has kept of the logs of Pods that are gone."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from threading import Thread
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from knoll.errors import KnollError, NotFound, Unavailable
 from knoll.kube.labels import JOB_LABEL
 from knoll.ports import Document
 from knoll.records.run_log import RunLog
-
-if TYPE_CHECKING:
-    from knoll.adapters.cluster_kubernetes import KubernetesCluster
 
 __all__ = ["FileLogs", "Logs", "PodLogs", "ran_at"]
 
@@ -31,6 +28,17 @@ class Logs(Protocol):
 
     def follow(self, is_over: Callable[[], bool]) -> Iterator[str]:
         """The text as it comes, until the run is over and everything is read."""
+
+
+class LoggingCluster(Protocol):
+    """What is asked of a cluster whose Pods have logs."""
+
+    def list(self, kind: str, labels: Mapping[str, str] | None = None) -> list[Document]:
+        """See `Cluster.list`."""
+
+    def log(self, pod: str, *, follow: bool = False) -> Iterator[str]:
+        """The lines of a Pod's log, their ends included; with `follow` until the Pod has ended. Raises
+        NotFound, Rejected or Unavailable."""
 
 
 class FileLogs:
@@ -63,7 +71,7 @@ class PodLogs:
     the logs that outlive their Pods."""
 
     def __init__(
-        self, cluster: "KubernetesCluster", run: str, kept: Callable[[], Sequence[RunLog]] = tuple
+        self, cluster: LoggingCluster, run: str, kept: Callable[[], Sequence[RunLog]] = tuple
     ) -> None:
         self._cluster, self._run, self._kept = cluster, run, kept
         self._lines: SimpleQueue[tuple[str, str | KnollError | None]] = SimpleQueue()
