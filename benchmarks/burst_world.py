@@ -22,6 +22,7 @@ from knoll.adapters.cluster_local import LocalCluster
 from knoll.adapters.store_s3 import S3Store
 from knoll.laptop.ports import free_port
 from knoll.laptop.seaweed import SeaweedFS, find_or_make_keys
+from knoll.models import API_VERSION, KIND
 from knoll.ports import Document
 from knoll.records.probe import probe_uri
 
@@ -68,9 +69,7 @@ def declare(name: str, world: World) -> None:
     """A Model whose Jobs never run."""
     dataset = {"uri": f"s3://data/{name}/", "landed": {"when": "marker"}}
     spec = {"family": "image-classifier", "dataset": dataset, "training": {"resources": _NEVER}}
-    world.cluster.create(
-        {"apiVersion": "knoll.dev/v1alpha1", "kind": "Model", "metadata": {"name": name}, "spec": spec}
-    )
+    world.cluster.create({"apiVersion": API_VERSION, "kind": KIND, "metadata": {"name": name}, "spec": spec})
 
 
 def has_seen_models(world: World) -> bool:

@@ -19,11 +19,14 @@ from typing import Any
 import httpx
 from lightkube import Client, KubeConfig
 from lightkube.resources.batch_v1 import Job
-from place import SERVICE, Place, kubectl, until
+from place import Place, kubectl, until
 
 from knoll.events import DATASET_LANDED, Event
 from knoll.events.http import event_to_http
 from knoll.ingest.opening import record_run
+from knoll.kube.labels import JOB_LABEL
+from knoll.kube.labels import KNATIVE_SERVICE_LABEL as _SERVICE
+from knoll.models import API_VERSION, KIND
 from knoll.names import run_id
 from knoll.records.dataset import Dataset, DatasetObject, dataset_uri
 from knoll.records.inbox import list_inbox, remove_entry
@@ -35,7 +38,6 @@ __all__ = ["Jobs", "asked", "declare", "declare_sink", "landed", "notified"]
 _NEVER = {"cpu": "1000"}
 _SINK_EVENT = "dev.knoll.bench.asked"
 _NOW = "2026-01-01T00:00:00+00:00"
-_JOB = "batch.kubernetes.io/job-name"
 _PATH = ("knoll-notifications", "knoll-ingest", "knoll-train")  # of an event to its Job
 _TAIL = ("-c", "user-container", "--prefix", "--tail", "40")
 
@@ -90,7 +92,7 @@ class Jobs:
         known = [one["metadata"]["name"] for one in self._place.cluster.list("Job")]
         entries = [one.run for one in list_inbox(self._place.records())]
         logs = (
-            kubectl("logs", "-n", self._place.namespace, "-l", f"{SERVICE}={name}", *_TAIL) for name in _PATH
+            kubectl("logs", "-n", self._place.namespace, "-l", f"{_SERVICE}={name}", *_TAIL) for name in _PATH
         )
         return "\n".join([f"answer: {said}", f"Jobs: {known}", f"open runs: {entries}", *logs])
 
@@ -108,7 +110,7 @@ class Jobs:
 def _is_gone(name: str, place: Place) -> bool:
     return name not in [
         one["metadata"]["name"] for one in place.cluster.list("Job")
-    ] and not place.cluster.list("Pod", {_JOB: name})
+    ] and not place.cluster.list("Pod", {JOB_LABEL: name})
 
 
 def declare(name: str, place: Place) -> None:
@@ -118,7 +120,7 @@ def declare(name: str, place: Place) -> None:
         "dataset": {"uri": f"s3://{place.data}/{name}/"},
         "training": {"resources": _NEVER},
     }
-    document = {"apiVersion": "knoll.dev/v1alpha1", "kind": "Model", "metadata": {"name": name}}
+    document = {"apiVersion": API_VERSION, "kind": KIND, "metadata": {"name": name}}
     place.apply(document | {"spec": spec | {"gate": {"metric": "accuracy", "atLeast": 0.5}}})
 
 

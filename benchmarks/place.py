@@ -21,14 +21,14 @@ from botocore.client import Config
 from knoll.adapters.cluster_kubernetes import KubernetesCluster
 from knoll.adapters.predictors_http import HttpPredictors
 from knoll.adapters.store_s3 import S3Store
-from knoll.installation import SIGN_FILE, STAMPING_SECRET, VERIFY_FILE
+from knoll.installation import SIGN_FILE, STAMPING_SECRET, STORE_VARIABLES, VERIFY_FILE
+from knoll.kube.labels import KNATIVE_SERVICE_LABEL as _SERVICE
 from knoll.ports import Bucket
 
-__all__ = ["SERVICE", "Place", "installation", "kubectl", "say", "until"]
+__all__ = ["Place", "installation", "kubectl", "say", "until"]
 
 _DEPLOY = Path(__file__).parents[1] / "deploy" / "deploy.py"
-_STORE = ("AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION")
-SERVICE = "serving.knative.dev/service"
+_STORE = tuple(STORE_VARIABLES)
 _PATIENCE = 120.0  # seconds for one request, a cold start on a busy machine included
 
 
@@ -75,7 +75,7 @@ class Place:
 
     def serving(self) -> list[dict[str, Any]]:
         """The Pods of Knative Services, also those that are ending."""
-        return [one for one in self.cluster.list("Pod") if SERVICE in (one["metadata"].get("labels") or {})]
+        return [one for one in self.cluster.list("Pod") if _SERVICE in (one["metadata"].get("labels") or {})]
 
     def is_asleep(self) -> bool:
         """Whether everything is at zero."""
@@ -83,7 +83,7 @@ class Place:
 
     def is_awake(self, service: str) -> bool:
         """Whether a Service has a Pod that is ready and will stay."""
-        return any(_is_ready(one) for one in self.serving() if one["metadata"]["labels"][SERVICE] == service)
+        return any(_is_ready(one) for one in self.serving() if one["metadata"]["labels"][_SERVICE] == service)
 
     def is_settled(self) -> bool:
         """Whether no Pod is about to start. A start takes a whole processor."""
