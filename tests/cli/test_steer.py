@@ -158,6 +158,20 @@ def test_without_an_answer_in_time_the_wish_stays(knoll: Knoll, platform: Platfo
 
 
 @pytest.mark.usefixtures("canary")
+def test_a_version_is_rejected_with_a_reason(knoll: Knoll, functions: Callable[[], None]) -> None:
+    """Which must say something, in few words."""
+    functions()
+    told = knoll("rollout", "reject", "digits", "v000002", "--because", " the labels are shifted ")
+    assert told.exit_code == 0, told.output
+    assert told.stdout.startswith("model/digits reject v000002 granted: rejected by ")
+    assert told.stdout.endswith(": the labels are shifted\n")
+    for reason in ("  ", "x" * 201):
+        refused = knoll("rollout", "reject", "digits", "v000002", "--because", reason)
+        assert refused.exit_code == 2
+        assert "write 1 to 200 characters" in refused.stderr
+
+
+@pytest.mark.usefixtures("canary")
 def test_a_dry_run_leaves_no_wish(knoll: Knoll, platform: Platform) -> None:
     assert knoll("rollout", "abort", "digits", "--dry-run").stdout == (
         "model/digits abort v000002 wanted (dry run)\n"
