@@ -17,6 +17,7 @@ from knoll.rollout.comparison import Comparison, Held
 from knoll.rollout.counted import CandidateCounts, Evidence
 from knoll.rollout.decide import next_step
 from knoll.rollout.evidence import Judgement, Seen, Tally, begin, count, judge
+from knoll.rollout.evidence.two_sample import TwoSample
 from knoll.rollout.gate import check_version, examined
 from knoll.rollout.observed import Observed
 from knoll.rollout.slot import Slot, slot_from_status, slot_to_status
@@ -401,7 +402,8 @@ def test_what_a_newer_knoll_has_added_stays_while_it_is_about_the_same() -> None
     """In each object of the status."""
     compared, held = Comparison("v000002", "v000001", "now"), Held("v000003", "why", "now")
     steering = Steering(Handled("1"), edit=Edit(7, ("spec",)))
-    made = replace(CANARY, comparison=compared, held=held, steering=steering, judgement=Judgement())
+    judged = Judgement(errors=TwoSample(past=9))
+    made = replace(CANARY, comparison=compared, held=held, steering=steering, judgement=judged)
     slot = replace(made.moved("Shift", ago(0), "enough"), steering=steering, decided=Transition(1, "Start"))
     status = json.loads(json.dumps(slot_to_status(slot, {})))
     rollout = status["rollout"]

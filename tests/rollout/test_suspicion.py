@@ -55,6 +55,22 @@ def test_clients_that_every_version_refuses_roll_nothing_back(baking: World) -> 
     assert (baking.status()["candidate"], baking.status()["quarantine"]) == ("v000002", {})
 
 
+def test_a_version_that_fails_only_with_all_traffic_is_rolled_back_in_its_third_bake(baking: World) -> None:
+    """Beside the champion it looks well each time."""
+    requests, errors = 40, 0
+    for _ in range(2):
+        requests, errors = requests + 40, errors + 20
+        baking.observe("v000002", requests, errors=errors)
+        assert baking.served() == ("v000002", 50)
+        requests += 20
+        baking.observe("v000002", requests, errors=errors)
+        assert baking.status()["phase"] == "Baking"
+    baking.observe("v000002", requests + 40, errors=errors + 20)
+    assert "it has failed so 2 times before" in baking.status()["quarantine"]["v000002"]
+    baking.tell(TRAINING_SUCCEEDED)
+    assert baking.served() == ("v000001", None)
+
+
 def test_a_suspicion_ends_no_pause(baking: World) -> None:
     ask(baking, "pause", "v000002")
     baking.observe("v000002", 80, errors=20)

@@ -89,6 +89,7 @@ class World:
     sink: MemoryEvents
     broken: set[str] = field(default_factory=set)
     samples: int = 1
+    templates: dict[str, Document] = field(default_factory=dict)
     passes: int = 2  # of KServe, with an event: until a candidate is ready, and until it has its traffic
 
     def publish(self, version: str, accuracy: float, signer: Signer | None = None, data: str = "d") -> None:
@@ -181,10 +182,12 @@ class World:
         if service is None:
             return
         version, canary = self.served()
-        revision = f"digits-{service['metadata']['generation']}-{version}"
-        is_ready = version not in self.broken
         before = (service.get("status") or {}).get("components", {}).get("predictor", {})
+        revision = self._revision_of(service, before.get("latestCreatedRevision", ""))
+        is_ready = version not in self.broken
         base = before.get("latestRolledoutRevision", "")
+        if base == revision and canary is not None and canary < 100:
+            base = before.get("previousRolledoutRevision", "")
         percent = (100 if canary is None or not base else canary) if is_ready else 0
         predictor: dict[str, Any] = {
             "latestCreatedRevision": revision,
@@ -204,6 +207,15 @@ class World:
         self.platform.cluster.update(
             {**service, "status": {"components": {"predictor": predictor}}}, status=True
         )
+
+    def _revision_of(self, service: Document, last: str) -> str:
+        """The last Revision, if nothing but the traffic was changed since; else a new one."""
+        template = {**service["spec"]["predictor"], "canaryTrafficPercent": None}
+        if last and self.templates.get(last) == template:
+            return last
+        made = f"digits-{service['metadata']['generation']}-{self.served()[0]}"
+        self.templates[made] = template
+        return made
 
     def _revise(self, name: str, version: str, *, is_ready: bool) -> None:
         labels = {"knoll.dev/version": version}

@@ -34,6 +34,7 @@ _FIELDS = (
     "earlier",
     "earlierRefused",
     "refusedBefore",
+    "suspicions",
     *_COUNTS,
 )
 
@@ -65,8 +66,9 @@ class Evidence:
     `champion_replayed` what it sent to the champion beside, and `before` the requests that were counted when
     the step began. `earlier` is what was reported on the version before this rollout. `replicas` is what
     knoll 0.1 kept here of each replica. `times` are the seconds of replays by bucket, of the candidate and of
-    the champion (see `replay_times`). `recorded` are the replays of what users have asked.
-    `refused_before` are the refused requests that were counted when the step began.
+    the champion (see `replay_times`). `recorded` are the replays of what users have asked. `refused_before`
+    are the refused requests that were counted when the step began, and `suspicions` how often the candidate
+    was suspected in its bake.
     """
 
     counts: CandidateCounts = CandidateCounts()
@@ -78,6 +80,7 @@ class Evidence:
     times: tuple[Times, Times] = ((), ())
     recorded: Recorded = (0, 0, 0)
     refused_before: int = 0
+    suspicions: int = 0
 
     @property
     def is_idle(self) -> bool:
@@ -135,6 +138,7 @@ def read_evidence(found: Mapping[str, Any]) -> Evidence:
         times=_times(found.get("replaySeconds") or {}),
         recorded=plus_recorded((0, 0, 0), found.get("recordedReplays") or (0, 0, 0)),
         refused_before=found.get("refusedBefore") or 0,
+        suspicions=found.get("suspicions") or 0,
     )
 
 
@@ -157,6 +161,7 @@ def _known_fields(evidence: Evidence, before: Mapping[str, Any]) -> dict[str, An
         "earlier": [requests, failed],
         "earlierRefused": refused,
         "refusedBefore": evidence.refused_before,
+        **({"suspicions": evidence.suspicions} if evidence.suspicions else {}),
         **({"instances": replicas} if replicas else {}),
         **({"replaySeconds": times} if mine or theirs else {}),
         **({"recordedReplays": list(evidence.recorded)} if evidence.recorded[0] else {}),

@@ -171,8 +171,10 @@ def slot_after(slot: Slot, step: Step, at: str) -> Slot:
 def _shifted(slot: Slot, step: Shift, at: str) -> Slot:
     """The slot with another percentage. After all traffic the judgement begins anew, and a pause goes on."""
     told = {"phase": "Canary", "step": step.step, "percent": step.percent}
-    moved = slot.moved("Shift", at, step.reason, **told, evidence=slot.evidence.in_new_step())
+    evidence = slot.evidence.in_new_step()
     if slot.percent < 100:
-        return moved
+        return slot.moved("Shift", at, step.reason, **told, evidence=evidence)
+    evidence = replace(evidence, suspicions=evidence.suspicions + (slot.phase == "Baking"))
+    moved = slot.moved("Shift", at, step.reason, **told, evidence=evidence)
     steering = moved.steering.with_pause(slot.steering.paused, slot.steering.paused_at)
     return replace(moved, judgement=None, steering=steering)

@@ -11,6 +11,7 @@ from knoll.rollout.steps import NotYet, Rollback, Shift
 __all__ = ["beside", "failing", "missing", "passed", "suspected"]
 
 ERROR_BUDGET = 0.01  # of a first version's requests, at least `min_requests`: the part that may fail
+MOST_SUSPICIONS = 2  # that only share the traffic
 SUSPECTED = 50  # percent of the traffic for a candidate that is suspected in its bake
 _SHOWN = {
     "labels": "more labels must show that it is wrong hardly more often than",
@@ -33,8 +34,9 @@ def failing(slot: Slot, policy: RolloutSpec) -> Rollback | None:
 def suspected(slot: Slot, policy: RolloutSpec) -> Shift | Rollback | NotYet | None:
     """Half of the traffic back to the champion if the candidate, with all of it, seems to fail or to refuse
     more often: then both are judged side by side. An outage, which hits both, ends no rollout so, and neither
-    do clients who send what every version refuses. By the strategy `resource` one version runs at a time:
-    then failures roll back, and with refusals a human must look."""
+    do clients who send what every version refuses. A candidate that fails with all traffic, again and again,
+    cannot have it. By the strategy `resource` one version runs at a time: then failures roll back at once,
+    and with refusals a human must look."""
     said = slot.verdict
     if slot.percent < 100 or not (slot.judgement and said):
         return None
@@ -46,6 +48,8 @@ def suspected(slot: Slot, policy: RolloutSpec) -> Shift | Rollback | NotYet | No
         reason, is_failure = _suspicion("were refused", found, slot.judgement.refused, slot.champion), False
     else:
         return None
+    if is_failure and slot.evidence.suspicions >= MOST_SUSPICIONS:
+        return Rollback(f"{reason}; it has failed so {slot.evidence.suspicions} times before")
     if policy.strategy != "resource":
         return Shift(max(len(policy.shares) - 1, 0), SUSPECTED, reason)
     return Rollback(reason) if is_failure else NotYet(f"{reason}: look at them, then promote or abort it")
