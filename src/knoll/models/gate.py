@@ -23,12 +23,12 @@ class BoundSpec(Spec):
     at_least: Annotated[FiniteFloat | None, _METRIC] = Field(
         default=None,
         description="The least value that passes. Give `atLeast` or `atMost`, not both. A bound that no "
-        "version can reach is refused; of one that every version reaches, `knoll apply` warns",
+        "version can reach is refused. `knoll apply` warns of a bound that every version reaches",
     )
     at_most: Annotated[FiniteFloat | None, _METRIC] = Field(
         default=None,
-        description="The greatest value that passes, for metrics where less is better. They need it beside "
-        "`maxRegression`, too",
+        description="The greatest value that passes, for metrics where less is better. Such a metric needs "
+        "`atMost` even if `maxRegression` is set",
     )
     max_regression: Annotated[FiniteFloat | None, _METRIC] = Field(
         default=None,

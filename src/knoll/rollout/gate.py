@@ -20,8 +20,8 @@ _GOLDEN = " on the golden set"
 
 @dataclass(frozen=True)
 class Examined:
-    """A version that the gate has looked at: why it may not be tried, "" if it may, and the numbers, as
-    `fields_of_checks` has them."""
+    """A version that the gate has looked at: why it may not be tried, "" if it may, and the fields of each
+    check by its name."""
 
     fault: str = ""
     numbers: Mapping[str, Any] = field(default_factory=dict)
@@ -63,8 +63,8 @@ def check_version(
 
 
 def examined(checks: Sequence[GateCheck]) -> Examined:
-    """What the checks come to: all that does not pass, in words. The numbers are by the name of the check;
-    what is not given, or no finite number, is left out."""
+    """The result of the checks: all that does not pass, in words, and the numbers. What is not given, or is
+    not finite, is left out."""
     faults = "; ".join(one.fault for one in checks if one.fault)
     return Examined(faults, {one.name: _fields(one) for one in checks})
 
@@ -144,16 +144,15 @@ def _check_metric(
 ) -> GateCheck:
     """One metric against its bounds, and beside that of the champion."""
     name, value, old = f"{bound.metric}{where}", metrics.get(bound.metric), before.get(bound.metric)
-    fault = _why_below(bound, name, value, old, champion)
     if value is None:
         known = ", ".join(sorted(metrics)) or "none"
         fault = f"the gate asks for the metric {name}, and the version has {known}"
+    else:
+        fault = _why_below(bound, name, value, old, champion)
     return GateCheck(name, value, old, bound.at_least, bound.at_most, bound.max_regression, fault)
 
 
-def _why_below(bound: BoundSpec, name: str, value: float | None, old: float | None, champion: str) -> str:
-    if value is None:
-        return ""
+def _why_below(bound: BoundSpec, name: str, value: float, old: float | None, champion: str) -> str:
     if bound.at_least is not None and not value >= bound.at_least:
         return f"{name} is {value:.4g}, {_asked_least(bound.at_least)}"
     if bound.at_most is not None and not value <= bound.at_most:

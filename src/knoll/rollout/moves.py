@@ -150,12 +150,10 @@ def slot_after(slot: Slot, step: Step, at: str) -> Slot:
                 promoted, champion=slot.candidate, previous=slot.champion, candidate="", damage="", listing=""
             )
         case Rollback(reason, cause):
-            has_all = slot.phase == "Baking" and bool(slot.champion)
-            back = slot.moved("Rollback", at, reason, phase="RollingBack", percent=0, steps_back=has_all)
+            back = _rolling_back(slot, "Rollback", reason, at)
             return back.detailed(cause=cause).barred(slot.candidate, reason, cause)
         case GiveUp(reason):
-            has_all = slot.phase == "Baking" and bool(slot.champion)
-            return slot.moved("Withdraw", at, reason, phase="RollingBack", percent=0, steps_back=has_all)
+            return _rolling_back(slot, "Withdraw", reason, at)
         case HoldBack(reason):
             back = slot.moved("Hold", at, reason, phase="RollingBack", percent=0)
             return replace(back, held=Held(slot.candidate, reason, at))
@@ -166,6 +164,12 @@ def slot_after(slot: Slot, step: Step, at: str) -> Slot:
         case Settle():
             return replace(slot, phase="Idle", candidate="", percent=100 if slot.champion else 0, since=at)
     return slot
+
+
+def _rolling_back(slot: Slot, action: str, reason: str, at: str) -> Slot:
+    """The slot when the champion takes the traffic back; in a bake, the candidate gives it up first."""
+    has_all = slot.phase == "Baking" and bool(slot.champion)
+    return slot.moved(action, at, reason, phase="RollingBack", percent=0, steps_back=has_all)
 
 
 def _shifted(slot: Slot, step: Shift, at: str) -> Slot:
