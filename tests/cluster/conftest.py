@@ -124,6 +124,7 @@ class Installation:
         name: str,
         training: Mapping[str, Any] = MappingProxyType({}),
         resources: Mapping[str, Any] = MappingProxyType({}),
+        gate: Mapping[str, Any] = MappingProxyType({"metric": "accuracy", "atLeast": 0.5}),
         **rollout: Any,
     ) -> None:
         """Apply a Model that learns digits from this namespace's bucket, in seconds. `resources` are further
@@ -138,7 +139,7 @@ class Installation:
             "deadline": "10m",
         }
         spec["training"] |= training
-        spec["gate"] = {"metric": "accuracy", "atLeast": 0.5}
+        spec["gate"] = dict(gate)
         spec["serving"] = {
             "minReplicas": 0,
             "maxReplicas": 2,

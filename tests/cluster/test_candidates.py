@@ -43,9 +43,9 @@ def pictures(digits: Callable[..., Path]) -> list[Question]:
     return questions((change(body), label) for body, label in shown for change in (bytes, marked))
 
 
-def begin(installation: Any, name: str, seven: Any) -> None:
+def begin(installation: Any, name: str, seven: Any, bake: str = "3s") -> None:
     """A Model whose first version is the champion."""
-    installation.declare(name, steps=[50], idle="hold", progressDeadline="60s")
+    installation.declare(name, steps=[50], idle="hold", progressDeadline="60s", bake=bake)
     installation.try_candidate("good", name)
     installation.until(lambda: installation.status(name).get("rollout", {}).get("seen"), 120)
 
@@ -154,3 +154,27 @@ def test_a_function_that_is_killed_in_each_state_takes_each_step_once(
     assert installation.steps("mortal", good) == GOOD
     assert [one for one in clients.answered if one.fault and not is_its_own(one, failing)] == []
     installation.forget("mortal")
+
+
+def test_a_version_that_goes_wrong_in_its_bake_shares_the_traffic_again_and_loses_it(
+    installation: Any, first: object, seven: dict[str, Any], pictures: list[Question]
+) -> None:
+    """Until then clients ask only for what it answers well."""
+    begin(installation, "baked", seven, bake="60s")
+    well, marked_ones = pictures[::2], pictures[1::2]
+    with load(installation, "baked", well):
+        failing = installation.try_candidate("failing", "baked")
+        installation.until(lambda: installation.status("baked")["phase"] == "Baking", 240)
+    with load(installation, "baked", marked_ones) as clients:
+        record = end_of(installation, "baked", failing)
+    assert (record["action"], installation.status("baked")["champion"]) == ("Rollback", "v000001")
+    assert installation.steps("baked", failing) == [
+        "Start 0",
+        "Shift 50",
+        "Bake 100",
+        "Shift 50",
+        "Rollback 0",
+    ]
+    assert lateness(clients, failing, record) <= MOMENT
+    assert [one for one in clients.answered if one.fault and not is_its_own(one, failing)] == []
+    installation.forget("baked")

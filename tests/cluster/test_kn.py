@@ -12,37 +12,11 @@ from typing import Any
 
 import pytest
 
-from knoll.cli.app import VERBS
-from knoll.cli.grammar import RENAMED
+from support.verbs import READING
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
 
 ROOT = Path(__file__).parents[2]
-READING = {
-    "families": ([], "image-classifier"),
-    "runs": (["digits"], "Succeeded"),
-    "runs curve": (["digits"], "loss"),
-    "list": ([], "digits"),
-    "data": (["digits"], "v000001"),
-    "describe": (["digits"], "v000001"),
-    "versions": (["digits"], "v000001"),
-    "card": (["digits"], "accuracy"),
-    "rollout": (["digits"], "champion"),
-    "rollout status": (["digits"], "v000001"),
-    "dlq list": ([], ""),
-    "why": (["digits"], "Promote"),
-    "verify": (["digits"], "v000001"),
-    "doctor": ([], ""),
-    "gc": (["digits", "--dry-run"], ""),
-}
-# in tests/cluster/test_dead_letters.py or below
-WRITING = {"apply", "upload", "delete", "predict", "feedback", "events", "runs logs"} | {
-    f"dlq {verb}" for verb in ("show", "replay", "drop")
-}
-STEERING = {
-    f"rollout {verb}"
-    for verb in ("pause", "resume", "promote", "abort", "undo", "retry", "approve", "replay")
-}
 SERVED = ["Start 0", "Shift 20", "Pause 20", "Resume 20", "Shift 50", "Bake 100", "Promote 100"]
 Digits = Callable[..., Path]
 Kn = Callable[..., str]
@@ -111,12 +85,6 @@ def test_kn_model_lists_describes_and_asks(installation: Any, kn: Kn, first: Non
     )
     assert (rollout["model"], rollout["champion"]) == ("digits", told["champion"])
     assert rollout["records"][0]["action"] == "Start"
-
-
-def test_no_verb_is_left_out() -> None:
-    """Each verb of `kn model` is typed on a cluster."""
-    known = {RENAMED.get(verb.words, verb.words) for verb in VERBS if not verb.is_local}
-    assert known == READING.keys() | WRITING | STEERING
 
 
 @pytest.mark.parametrize("verb", READING)
@@ -195,6 +163,38 @@ def test_each_wish_about_a_rollout_is_granted(
     )
     assert two in replayed
     installation.forget("steered")
+
+
+def test_a_version_gets_traffic_when_a_human_approves_of_it_and_none_when_it_is_rejected(
+    installation: Any, kn: Kn, first: None, seven: dict[str, Any]
+) -> None:
+    def steer(verb: str, version: str, *words: str) -> None:
+        place = ("-n", installation.namespace, "-o", "json")
+        told = kn("model", "rollout", verb, "asked", version, *words, *place)
+        assert json.loads(told.splitlines()[-1])["result"] == "granted", told
+
+    def waits_for_approval(version: str) -> None:
+        def waits() -> bool:
+            held = installation.status("asked").get("held") or {}
+            return bool(held.get("version") == version and "asks for approval" in held["reason"])
+
+        installation.until(waits, 180)
+
+    gate = {"metric": "accuracy", "atLeast": 0.5, "approval": "manual"}
+    installation.declare("asked", gate=gate, idle="promote")
+    one = installation.try_candidate("good", "asked")
+    waits_for_approval(one)
+    assert not installation.exists("InferenceService", "asked")
+    steer("approve", one)
+    installation.wait_for_champion("asked", one)
+    two = installation.try_candidate("good", "asked")
+    waits_for_approval(two)
+    steer("reject", two, "--because", "its data is old")
+    installation.until(lambda: two in installation.status("asked").get("quarantine", {}), 60)
+    assert "its data is old" in installation.status("asked")["quarantine"][two]
+    assert installation.predict("asked", seven).headers["x-model-version"] == one
+    assert "Shift 20" not in installation.steps("asked", two)
+    installation.forget("asked")
 
 
 def test_kn_model_applies_twice_and_deletes(installation: Any, kn: Kn, tmp_path: Path) -> None:
