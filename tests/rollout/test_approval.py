@@ -1,12 +1,19 @@
 """With `approval: manual` no version gets traffic before a human approves of it."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from knoll.events import TRAINING_SUCCEEDED
+from knoll.models import RolloutSpec
 from knoll.records.rollout import list_steps
+from knoll.rollout.moves import slot_after
+from knoll.rollout.slot import Slot
+from knoll.rollout.steps import HoldBack
+from knoll.rollout.wish_answers import granted, why_refused
+from knoll.rollout.wishes import new_wish
 from rollout.test_steering import ask
 from rollout.world import World, fail_canary, make_world, promote_first
 
@@ -74,6 +81,19 @@ def test_a_version_that_waits_can_be_rejected(held: World) -> None:
         False,
         "v000001 serves; knoll rollout undo brings the version before it back",
     )
+
+
+def test_a_version_that_waits_can_be_rejected_while_its_pods_still_end() -> None:
+    at = "2026-01-01T00:00:00+00:00"
+    trial = Slot(champion="v000001", candidate="v000002", phase="Deploying")
+    waits = slot_after(trial, HoldBack("the gate asks for approval"), at)
+    assert (waits.phase, waits.held is None) == ("RollingBack", False)
+    wish = new_wish("reject", "v000002", "ann", at, because="it is rude")
+    assert why_refused(wish, waits) == ""
+    after = granted(waits, wish, RolloutSpec(), at)
+    assert (after.phase, after.candidate, after.held) == ("RollingBack", "v000002", None)
+    assert after.quarantine == {"v000002": "rejected by ann: it is rude"}
+    assert why_refused(replace(wish, version="v000003"), waits) == "v000002 is being rolled back"
 
 
 def test_a_version_on_trial_can_be_rejected_and_no_other_one_meanwhile(held: World) -> None:

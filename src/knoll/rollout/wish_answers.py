@@ -148,17 +148,20 @@ def _why_not_tried(wish: Wish, slot: Slot) -> str:
 def _why_not_rejected(slot: Slot, version: str) -> str:
     if version == slot.champion:
         return f"{version} serves; knoll rollout undo brings the version before it back"
-    if slot.phase == "RollingBack" or slot.candidate not in ("", version):
-        return f"{slot.candidate} is {'being rolled back' if slot.phase == 'RollingBack' else 'on trial'}"
-    return ""
+    if slot.candidate in ("", version):
+        return ""
+    return f"{slot.candidate} is {'being rolled back' if slot.phase == 'RollingBack' else 'on trial'}"
 
 
 def _rejected(slot: Slot, wish: Wish, at: str) -> Slot:
-    """The slot after a human's verdict on a version that is on trial, waits, or is still to be tried."""
-    reason = f"rejected by {wish.by}: {wish.because}"
-    if slot.candidate == wish.version:
+    """The slot after a human's verdict on a version that is on trial, waits, or is still to be tried. One
+    that is being rolled back goes on to be."""
+    version, reason = wish.version, f"rejected by {wish.by}: {wish.because}"
+    if slot.candidate != version:
+        return slot_after_reject(slot, version, reason, at)
+    if slot.phase != "RollingBack":
         return slot_after(slot, Rollback(reason), at)
-    return slot_after_reject(slot, wish.version, reason, at)
+    return replace(slot.noted("Reject", at, reason, version), held=None).barred(version, reason)
 
 
 def _in_quarantine(slot: Slot, version: str) -> str:
