@@ -12,7 +12,7 @@ from knoll.rollout.revision_keys import key_of_revision
 from knoll.rollout.slot import slot_from_status
 from schedules.world import World
 
-__all__ = ["edit_service", "remove_service", "report", "shut_quota"]
+__all__ = ["correct", "edit_service", "remove_service", "report", "shut_quota", "spoil"]
 
 _QUOTA: Document = {
     "apiVersion": "v1",
@@ -31,6 +31,26 @@ def edit_service(world: World, model: str) -> None:
         world.wished.add(model)
         world.log.append(f"edit the InferenceService {model}")
         world.cluster.update({**live, "spec": spec})
+
+
+def spoil(world: World, model: str) -> None:
+    """The Model gets a fault that the CRD lets pass: its golden set lies amid its data."""
+    _redeclare(world, model, {"metric": "accuracy", "goldenSet": f"s3://data/{model}/exam/"})
+
+
+def correct(world: World, model: str) -> None:
+    """The Model has its last good declaration again."""
+    document = world.declared[model][-1].document
+    if document:
+        _redeclare(world, model, document["spec"]["gate"])
+
+
+def _redeclare(world: World, model: str, gate: Document) -> None:
+    with suppress(NotFound):
+        live = world.cluster.get("Model", model)
+        if live["spec"]["gate"] != gate:
+            world.log.append(f"declare {model} with the gate {gate}")
+            world.cluster.update({**live, "spec": {**live["spec"], "gate": gate}})
 
 
 def remove_service(world: World, model: str) -> None:

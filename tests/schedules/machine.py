@@ -13,7 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 
 from knoll.names import version_name
 from knoll.rollout.wishes import Verb
-from schedules.acts import edit_service, remove_service, report, shut_quota
+from schedules.acts import correct, edit_service, remove_service, report, shut_quota, spoil
 from schedules.checks import wrong_at_the_end
 from schedules.declared import GATES, POLICIES, model_document
 from schedules.faults import KINDS, Fault, Kind
@@ -23,7 +23,7 @@ __all__ = ["ACTS", "Loop"]
 
 _MODELS = ("beans", "digits")
 _QUALITIES = st.sampled_from(("good", "good", "good", "shifted", "poor", "broken", "unreadable"))
-ACTS = ("pause", "resume", "promote", "abort", "approve", "undo", "edit", "remove", "fail")
+ACTS = ("pause", "resume", "promote", "abort", "approve", "undo", "edit", "remove", "fail", "spoil")
 _NAMES = st.sampled_from(("0", "1", "2"))
 _MODEL = st.sampled_from(_MODELS)
 _ANY = st.integers(0, 11)
@@ -128,6 +128,12 @@ class Loop(RuleBasedStateMachine):
         else:
             self.world.delete(model)
 
+    @rule(model=_MODEL, is_faulty=st.booleans())
+    def spoil(self, model: str, is_faulty: bool) -> None:
+        """The declaration gets a fault, or loses it."""
+        self._pass(1)
+        (spoil if is_faulty else correct)(self.world, model)
+
     @rule(model=_MODEL, verb=st.sampled_from(get_args(Verb)), number=st.integers(0, 3))
     def wish(self, model: str, verb: Verb, number: int) -> None:
         """A human steers the rollout; 0 names no version."""
@@ -153,6 +159,8 @@ class Loop(RuleBasedStateMachine):
                 self.meddle(model, act == "remove")
             case "fail":
                 self.report(model, 10)
+            case "spoil":
+                self.spoil(model, is_faulty=True)
             case _:
                 self._steer(model, act)
         self._take_turn()
@@ -271,6 +279,7 @@ class Loop(RuleBasedStateMachine):
         for model in _MODELS:
             if self.world.declared[model][-1].document is None:
                 self.world.declare(model, 1)
+            correct(self.world, model)
         shut_quota(self.world, is_open=True)
         for model in self.world.wished:
             self.world.wish(model, "resume", "")

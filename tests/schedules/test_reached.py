@@ -14,6 +14,7 @@ _PLAYS = (  # a human's act, after so many turns, and the policy of the rollout
     ("promote", 2, "one by one"),
     ("remove", 2, "judged"),
     ("undo", 2, "short"),
+    ("spoil", 3, "short"),
 )
 
 

@@ -4,7 +4,7 @@ A Model is read strictly, and all its faults are named at once. Unknown fields a
 field would train something else without a word.
 """
 
-from knoll.models.document import API_VERSION, KIND, parse_model, readable_models
+from knoll.models.document import API_VERSION, KIND, fault_of, parse_model, readable_models
 from knoll.models.gate import BoundSpec, GateSpec
 from knoll.models.spec import Model, ModelSpec, RolloutSpec
 
@@ -16,6 +16,7 @@ __all__ = [
     "Model",
     "ModelSpec",
     "RolloutSpec",
+    "fault_of",
     "parse_model",
     "readable_models",
 ]

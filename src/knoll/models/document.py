@@ -12,7 +12,7 @@ from knoll.models.wording import did_you_mean, faults_of_fields
 from knoll.names import MODEL_NAME, overlap
 from knoll.quoting import shown
 
-__all__ = ["API_VERSION", "KIND", "another_kind", "parse_model", "readable_models"]
+__all__ = ["API_VERSION", "KIND", "another_kind", "fault_of", "parse_model", "readable_models"]
 
 API_VERSION = "knoll.dev/v1alpha1"
 KIND = "Model"
@@ -61,6 +61,16 @@ def another_kind(document: Mapping[Any, Any]) -> Fault | None:
     if not isinstance(kind, str) or kind == KIND or did_you_mean(kind, [KIND]):
         return None
     return Fault(("kind",), f"must be {KIND}, not {shown(kind)}: kubectl apply takes other objects")
+
+
+def fault_of(document: Any) -> str:
+    """What is wrong with the declaration, in one line; "" for nothing. An older release, or kubectl, may have
+    stored what this release refuses."""
+    try:
+        parse_model(document)
+    except InvalidModel as error:
+        return "; ".join(map(str, error.faults))
+    return ""
 
 
 def readable_models(documents: Iterable[Any]) -> list[Model]:

@@ -33,6 +33,7 @@ from knoll.rollout.decide import next_step
 from knoll.rollout.disbelieved import forget_disbelieved
 from knoll.rollout.due import LONGEST_WAIT, wait_until_due
 from knoll.rollout.edits import without_edits
+from knoll.rollout.faulty import return_traffic
 from knoll.rollout.inference_service import desired, served_version
 from knoll.rollout.integrity import NOTHING_SEEN
 from knoll.rollout.labelled import keep_labels
@@ -166,7 +167,7 @@ def _make_pass(
     try:
         model = parse_model(document)
     except InvalidModel:
-        return False
+        return return_traffic(document, live, platform)
     if live is not None and not is_part(live, model.name):
         _LOG.warning("model %s: its InferenceService is not knoll's: rename the Model", model.name)
         return False

@@ -8,9 +8,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from knoll.errors import InvalidModel, NotFound
+from knoll.errors import NotFound
 from knoll.kube.predictors import predictor_status, router_url
-from knoll.models import parse_model
+from knoll.models import fault_of
 from knoll.paths import predict_path
 from knoll.ports import Document, Platform
 from knoll.rollout.comparison import read_held
@@ -149,7 +149,7 @@ def model_view(model: Document, isvc: Document | None) -> ModelView:
     dataset = status.get("dataset") or {}
     predictor = predictor_status(isvc)
     held, no_room = read_held(status.get("held")), read_no_room(status.get("noRoom"))
-    name, last, fault = str(metadata["name"]), _last_verdict(status), _fault_of(model)
+    name, last, fault = str(metadata["name"]), _last_verdict(status), fault_of(model)
     return ModelView(
         name=name,
         namespace=str(metadata.get("namespace", "")),
@@ -174,7 +174,7 @@ def model_view(model: Document, isvc: Document | None) -> ModelView:
         ),
         base_url=_base_url(name, spec, isvc).rstrip("/"),
         conditions=(
-            *_declared_wrongly(fault),
+            *_declared_wrongly(fault, status),
             *waiting_conditions(name, status),
             *conditions_of_model(model),
             *conditions_of(isvc),
@@ -184,19 +184,18 @@ def model_view(model: Document, isvc: Document | None) -> ModelView:
     )
 
 
-def _fault_of(model: Document) -> str:
-    """What is wrong with the declaration: an older release may have stored what this one refuses."""
-    try:
-        parse_model(model)
-    except InvalidModel as error:
-        return "; ".join(map(str, error.faults))
-    return ""
-
-
-def _declared_wrongly(fault: str) -> Iterator[Condition]:
+def _declared_wrongly(fault: str, status: Mapping[str, Any]) -> Iterator[Condition]:
     if fault:
         told = f"{fault}; correct that and run knoll apply: until then it gets no run and no rollout"
-        yield Condition("DeclarationReadable", "False", "Faulty", told, "")
+        yield Condition("DeclarationReadable", "False", "Faulty", told + _what_serves(status), "")
+
+
+def _what_serves(status: Mapping[str, Any]) -> str:
+    """The end of the sentence: what becomes of the traffic of a Model with faults."""
+    if champion := status.get("champion"):
+        return f", and {champion} has all traffic"
+    candidate = status.get("candidate")
+    return f", and {candidate}, its first version, serves without being judged" if candidate else ""
 
 
 def _base_url(name: str, spec: Mapping[str, Any], isvc: Document | None) -> str:
