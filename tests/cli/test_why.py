@@ -51,6 +51,16 @@ def test_a_rollback_is_explained_from_its_event_to_its_verdict() -> None:
     assert GOLDEN.read_text().splitlines() == lines
 
 
+def test_the_upload_is_the_event_also_if_a_tick_has_opened_the_run() -> None:
+    cause = {"id": "e-1", "type": "com.amazonaws.s3.ObjectCreated:Put", "subject": "digits/_SUCCESS"}
+    late = replace(trail(), late_cause=cause)
+    printed = StringIO()
+    Console(file=printed, width=200).print(trail_tree(late))
+    assert "event    com.amazonaws.s3.ObjectCreated:Put digits/_SUCCESS (id e-1)" in printed.getvalue()
+    assert "a tick saw the data first" in printed.getvalue()
+    assert trail_document(late)["event"] == cause
+
+
 def test_the_gate_is_shown_as_it_was_when_it_decided() -> None:
     """Whatever the Model asks for by now."""
     checks = {

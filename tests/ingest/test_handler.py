@@ -11,8 +11,15 @@ from knoll.adapters.memory.platform import memory_platform
 from knoll.adapters.memory.store import MemoryStore
 from knoll.events import OBJECT_CREATED, ROLLOUT_CONTINUED, TICK, Event, new_event
 from knoll.ingest import handler
+from knoll.records.late_cause import find_late_cause
 from knoll.records.outcome import Outcome, write_outcome
 from knoll.records.run import find_run, list_runs
+
+
+def created(key: str, time: MemoryClock) -> Event:
+    """The event of an object that was written now."""
+    data = {"s3": {"bucket": {"name": "data"}, "object": {"key": f"digits/{key}"}}}
+    return new_event(OBJECT_CREATED + "Put", source="aws:s3", time=time.now(), data=data)
 
 
 class World:
@@ -45,9 +52,7 @@ class World:
             self.tell_of(key)
 
     def tell_of(self, key: str) -> None:
-        data = {"s3": {"bucket": {"name": "data"}, "object": {"key": f"digits/{key}"}}}
-        event = new_event(OBJECT_CREATED + "Put", source="aws:s3", time=self.time.now(), data=data)
-        reply = handler.handle(event, self.platform)
+        reply = handler.handle(created(key, self.time), self.platform)
         self.events += [reply] if reply else []
 
     def tick(self) -> None:
@@ -134,6 +139,37 @@ def test_objects_that_go_after_the_same_data_was_marked_again_open_no_run() -> N
     world.tick()
     assert "objects were deleted" in world.dataset()["reason"]
     assert len(world.configs()) == before
+
+
+def test_a_run_that_a_tick_has_opened_names_the_upload_whose_event_came_later() -> None:
+    world = World("marker")
+    world.platform.store.put("s3://data/digits/b", b"b")
+    world.platform.store.put("s3://data/digits/_SUCCESS", b"b")
+    uploaded = created("_SUCCESS", world.time)
+    world.tick()
+    run = world.dataset()["run"]
+    assert find_late_cause(run, world.platform.bucket) is None
+    for event in (uploaded, uploaded, created("_SUCCESS", world.time)):
+        handler.handle(event, world.platform)
+        late = find_late_cause(run, world.platform.bucket)
+        assert late is not None
+        assert late.cause["id"] == uploaded.id
+        assert late.cause["type"] == "com.amazonaws.s3.ObjectCreated:Put"
+
+
+@pytest.mark.parametrize("rule", ["marker", "object"])
+def test_a_run_that_its_event_has_opened_has_no_late_cause(rule: str) -> None:
+    """Nor has one that a tick has opened, if the event tells of a later upload of the same data."""
+    world = World(rule)
+    world.upload("a")
+    world.platform.store.put("s3://data/digits/b", b"b")
+    world.platform.store.put("s3://data/digits/_SUCCESS", b"b")
+    world.tick()
+    world.time.move(1)
+    world.upload("b")
+    runs = [id for id, _ in list_runs("", world.platform.bucket)]
+    assert len(runs) == 2
+    assert not any(find_late_cause(run, world.platform.bucket) for run in runs)
 
 
 def test_data_whose_run_lacked_memory_is_trained_again_once_its_model_asks_for_more() -> None:

@@ -22,6 +22,7 @@ from knoll.records.evidence import Report, load_report
 from knoll.records.golden import GoldenSet, load_golden
 from knoll.records.inbox import find_entry
 from knoll.records.labels import Labels, load_labels
+from knoll.records.late_cause import LateCause, load_late_cause
 from knoll.records.letter_room import Refusals, load_refusals
 from knoll.records.manifest import Manifest, load_manifest
 from knoll.records.outcome import Outcome, load_outcome
@@ -152,6 +153,7 @@ _REFUSALS = {
     "source": "/noisy",
     "reason": "full",
 }
+_LATE_CAUSE = {"run": "digits-0123456789abcdef0123", "cause": {"id": "e-1"}}
 _RESEND = {"number": 1, "at": "2026-01-01T00:00:00+00:00", "by": "ada", "cures": ["death-0"]}
 
 KINDS = (
@@ -185,6 +187,7 @@ KINDS = (
         load_dataset,
         {"model": "beans", "prefix": "s3://data/beans/", "objects": [_OBJECT]},
     ),
+    Kind("late cause", LateCause.__name__, r"causes/[^/]+\.json", load_late_cause, _LATE_CAUSE),
     Kind("claim", Claim.__name__, r"claims/[^/]+/v\d+", load_claim, {"run": "digits-0123456789abcdef0123"}),
     Kind("pin of a golden set", GoldenSet.__name__, r"golden/[^/]+/[^/]+\.json", load_golden, _GOLDEN_SET),
     Kind("checksums", "_Checksums", r"checksums/[^/]+\.json", _checksums, {"sha256": [["u", "e", "s"]]}),

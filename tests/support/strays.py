@@ -9,6 +9,7 @@ __all__ = ["BODIES", "NAMES", "PLACES", "RUN", "strays"]
 RUN = "digits-0123456789abcdef0123"
 _LETTER, _DIGEST, _VERSION = "0123456789abcdef0123", "0" * 64, "digits/v000002"
 PLACES = (
+    f"causes/{RUN}.json",
     f"checksums/{RUN}.json",
     "checksums/digits.json",
     f"claims/{_VERSION}",

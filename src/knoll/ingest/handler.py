@@ -17,7 +17,7 @@ from knoll.ingest.checksums import end_of_reading
 from knoll.ingest.landed import Waiting, may_land
 from knoll.ingest.look import dataset_status, look_and_learn
 from knoll.ingest.notifications import is_notification, publish_notification, publish_notification_event
-from knoll.ingest.opening import open_run, runs_to_open
+from knoll.ingest.opening import note_late_cause, open_run, runs_to_open
 from knoll.ingest.webhook import came_through_broker
 from knoll.models import Model, readable_models
 from knoll.names import object_uri
@@ -102,6 +102,8 @@ def _land(
     except NotFound:
         return []
     opened = [open_run(run, document, dataset, platform, cause) for dataset, run in new.items()]
+    for run in asked.values() if uri and not any(opened) else ():
+        note_late_cause(run, cause, platform.bucket)
     if not new and status.get("run") != before.get("run"):
         opened = [_returned(model, platform, cause)]
     return [event for event in opened if event]

@@ -9,16 +9,19 @@ the record. The run is opened all the same, and train, which checks all entries,
 """
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from datetime import datetime
 from itertools import count
 
-from knoll.events import DATASET_LANDED, Event, new_event
+from knoll.errors import NewerSchema, Rejected
+from knoll.events import DATASET_LANDED, OBJECT_CREATED, Event, new_event
 from knoll.models import Model, parse_model
 from knoll.names import run_id
 from knoll.ports import Bucket, Document, Platform
 from knoll.quantities import memory_of
 from knoll.records.dataset import Dataset, dataset_place, write_dataset
 from knoll.records.inbox import list_inbox, write_entry
+from knoll.records.late_cause import LateCause, write_late_cause
 from knoll.records.outcome import (
     ended_runs,
     find_outcome,
@@ -27,10 +30,10 @@ from knoll.records.outcome import (
     note_foretold,
     without_strays,
 )
-from knoll.records.run import Run, is_opened, list_runs, write_run
+from knoll.records.run import Run, find_run, is_opened, list_runs, write_run
 from knoll.records.stamp import stamped
 
-__all__ = ["asked_runs", "open_run", "record_run", "runs_to_open"]
+__all__ = ["asked_runs", "note_late_cause", "open_run", "record_run", "runs_to_open"]
 
 
 _MOST_READ = 100  # outcomes in one look; with the rule `object` a Model has as many runs as objects
@@ -109,6 +112,16 @@ def open_run(id: str, document: Document, dataset: Dataset, platform: Platform, 
     return _landed(dataset, run, platform, cause) if record_run(run, dataset, platform.bucket) else None
 
 
+def note_late_cause(id: str, cause: Event, bucket: Bucket) -> None:
+    """Record which event told of the data of the run with that id, if a tick had opened the run before the
+    event was handled. An event from after that tells of a later upload of the same data."""
+    with suppress(NewerSchema, Rejected, TypeError, ValueError):  # a time that is none, or has no zone
+        run = find_run(id, bucket)
+        is_late = run is not None and not run.cause.get("type", "").startswith(OBJECT_CREATED)
+        if is_late and datetime.fromisoformat(cause.time) <= datetime.fromisoformat(run.created_at):
+            write_late_cause(LateCause(id, _with_correlation(cause)), bucket)
+
+
 def record_run(run: Run, dataset: Dataset, bucket: Bucket) -> bool:
     """Write snapshot, inbox entry and record, stamped. True if this call wrote the record."""
     opened = stamped(run, bucket)
@@ -130,7 +143,7 @@ def _run(id: str, document: Document, dataset: Dataset, now: datetime, bucket: B
         resources=dict(model.training.resources),
         deadline=model.training.deadline,
         retries=model.training.retries,
-        cause={**_origin(cause), "correlationid": cause.extensions.get("correlationid", cause.id)},
+        cause=_with_correlation(cause),
         nodes=model.training.nodes,
         processes_per_node=model.training.processes_per_node,
         data_at=dataset.data_at or now.isoformat(),
@@ -165,6 +178,10 @@ def _landed(dataset: Dataset, run: Run, platform: Platform, cause: Event) -> Eve
         data=data,
         cause=cause,
     )
+
+
+def _with_correlation(cause: Event) -> dict[str, str]:
+    return {**_origin(cause), "correlationid": cause.extensions.get("correlationid", cause.id)}
 
 
 def _origin(cause: Event) -> dict[str, str]:

@@ -19,6 +19,7 @@ __all__ = [
     "Facts",
     "doubt_folder",
     "doubt_hint",
+    "doubt_late_cause",
     "doubt_manifest",
     "doubt_newer_entry",
     "doubt_newer_hint",
@@ -143,6 +144,11 @@ def doubt_hint(_record: Any, named: Facts, bucket: Bucket) -> str:
     """Why a hint about a run says nothing. An outcome may be foretold."""
     run = named["run"]
     return "" if is_opened(run, bucket) or has_outcome(run, bucket) else "its run was never opened"
+
+
+def doubt_late_cause(late: Any, named: Facts, bucket: Bucket) -> str:
+    """Why the event cannot have told of the run's data."""
+    return doubt_hint(late, named, bucket) or ("" if is_stamped(late, bucket) else UNSTAMPED)
 
 
 def doubt_folder(model: str, version: str, bucket: Bucket) -> str:

@@ -16,6 +16,7 @@ from knoll.records.dead_letter import DEATH_NAME, LETTER_ID, RESEND_NAME, WISH_N
 from knoll.records.doubts import (
     Facts,
     doubt_hint,
+    doubt_late_cause,
     doubt_manifest,
     doubt_newer_entry,
     doubt_newer_hint,
@@ -34,6 +35,7 @@ from knoll.records.evidence import Report, load_report
 from knoll.records.golden import GoldenSet, load_golden
 from knoll.records.inbox import ENTRY_NAME
 from knoll.records.labels import Labels, load_labels
+from knoll.records.late_cause import load_late_cause
 from knoll.records.letter_room import SOURCE_NAME, load_refusals
 from knoll.records.manifest import ATTESTATION, MANIFEST, load_manifest
 from knoll.records.outcome import load_outcome
@@ -118,6 +120,13 @@ _PLACES = (
         says=lambda run: {"run": run.id, "owner": run.model},
         doubt=doubt_run,
         doubt_newer=unless_stamped(Run),
+    ),
+    _place(
+        rf"causes/{_RUN}\.json",
+        load_late_cause,
+        "run",
+        doubt=doubt_late_cause,
+        doubt_newer=doubt_newer_hint,
     ),
     _place(
         rf"checkpoints/{_RUN}/(?P<step>{AFTER_STEP})/{re.escape(CHECKPOINT)}",

@@ -44,7 +44,7 @@ def stray_place(stray: Stray, bucket: Bucket) -> str:
     return f"{bucket.root}/{stray.key}"
 
 
-_OF_RUNS = ("runs", "inbox", "progress", "outcomes", "superseded", "logs")
+_OF_RUNS = ("runs", "causes", "inbox", "progress", "outcomes", "superseded", "logs")
 _FOLDER = re.compile(rf"({MODEL_NAME.pattern})(?:/|\.json$)", re.ASCII)
 
 

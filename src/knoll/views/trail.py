@@ -6,12 +6,13 @@ It is read from records alone, so it can be told long after the Jobs and the pro
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from knoll.errors import NewerSchema, NotFound, Rejected
 from knoll.ports import Platform
 from knoll.records.dataset import Dataset, find_dataset
+from knoll.records.late_cause import find_late_cause
 from knoll.records.rollout import RolloutStep, last_decision
 from knoll.rollout.comparison import Comparison, read_comparison
 from knoll.views.ids import find_run_id
@@ -27,7 +28,8 @@ __all__ = ["Trail", "read_trail", "trail_document"]
 @dataclass(frozen=True)
 class Trail:
     """How a version came to be, or why a run led to none. `comparison` is that of the version with the
-    champion; None for none. `left_out` says how many steps only a newer knoll understands; "" for none."""
+    champion; None for none. `left_out` says how many steps only a newer knoll understands; "" for none.
+    `late_cause` is the event that told of the data, if a tick opened the run before it; else it is empty."""
 
     model: str
     run: RunView
@@ -37,6 +39,12 @@ class Trail:
     steps: Sequence[RolloutStep]
     comparison: Comparison | None = None
     left_out: str = ""
+    late_cause: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def event(self) -> Mapping[str, str]:
+        """The event that told of the data; the tick that found it, if no event did."""
+        return self.late_cause or self.run.run.cause
 
     @property
     def bytes(self) -> int:
@@ -77,15 +85,26 @@ def read_trail(platform: Platform, model: str, version: str = "") -> Trail:
     run = read_run(platform, shown.manifest.run if shown else _newest_run_id(platform, model))
     steps = read_steps(platform, model, wanted) if wanted else StepsView([])
     gate = (declared.document.get("spec") or {}).get("gate") or {}
-    compared = _comparison(steps.shown)
-    return Trail(model, run, _find_data(platform, run), gate, shown, steps.shown, compared, steps.left_out)
+    compared, late = _comparison(steps.shown), find_late_cause(run.run.id, platform.bucket)
+    return Trail(
+        model,
+        run,
+        _find_data(platform, run),
+        gate,
+        shown,
+        steps.shown,
+        compared,
+        steps.left_out,
+        late.cause if late else {},
+    )
 
 
 def trail_document(trail: Trail) -> dict[str, Any]:
     """The trail as `-o json` shows it."""
     return {
         "model": trail.model,
-        "event": dict(trail.run.run.cause),
+        "event": dict(trail.event),
+        "openedBy": dict(trail.run.run.cause),
         "data": {
             "digest": trail.run.run.dataset_digest,
             "uri": trail.dataset.prefix if trail.dataset else "",

@@ -25,7 +25,7 @@ def trail_tree(trail: Trail) -> Tree:
     """Event, data, run, gate, version, comparison, rollout steps and verdict, one under the other."""
     version = trail.version.manifest.version if trail.version else "(no version)"
     tree = Tree(Text(f"{trail.model} {version}", style="bold"))
-    for line in (_event_line(trail.run.run.cause), _data_line(trail), _run_line(trail.run)):
+    for line in (_event_line(trail), _data_line(trail), _run_line(trail.run)):
         tree.add(escaped(line))
     if trail.checks:
         _add_checks(tree, trail.checks)
@@ -65,11 +65,12 @@ def _verdict_line(verdict: LastDecision) -> str:
     return f"verdict  {verdict.name}: {verdict.reason}"
 
 
-def _event_line(cause: Mapping[str, str]) -> str:
-    if not cause:
+def _event_line(trail: Trail) -> str:
+    if not trail.event:
         return "event    not recorded"
-    kind, subject, id, at = (cause.get(name, "") for name in ("type", "subject", "id", "time"))
-    return f"event    {kind} {subject} (id {id}) at {at}"
+    kind, subject, id, at = (trail.event.get(name, "") for name in ("type", "subject", "id", "time"))
+    earlier = f"; a tick saw the data first, at {trail.run.run.created_at}" if trail.late_cause else ""
+    return f"event    {kind} {subject} (id {id}) at {at}{earlier}"
 
 
 def _data_line(trail: Trail) -> str:
