@@ -224,6 +224,21 @@ def test_a_copy_of_feedback_counts_for_pairs_alone(digits: Feedback) -> None:
     assert counts(digits) == {}
 
 
+def test_an_id_that_both_versions_are_told_counts_once_for_the_version_that_answered(
+    digits: Feedback,
+) -> None:
+    """Whichever of them is asked, with whatever label, while both serve and after a promotion."""
+    champion = replace(digits, version="v000001", book=LabelBook())
+    id = id_of(champion, "7")
+    first, again = ({"id": id, "label": label} for label in ("7", "8"))
+    assert take(champion, first).status == 200
+    digits.take(json.dumps(first).encode(), {"x-knoll-compare": "feedback-copy"}, Work())
+    assert [take(one, again).status for one in (digits, champion)] == [409, 409]
+    assert (counts(champion), counts(digits)) == ({"v000001": (1, 0)}, {})
+    take(digits, {"id": id_of(digits, "7"), "label": "7"})
+    assert counts(digits) == {"v000002": (1, 0)}
+
+
 def test_a_label_of_what_only_one_has_answered_is_no_pair(digits: Feedback) -> None:
     take(digits, {"id": id_of(replace(digits, version="v000001"), "7"), "label": "7"})
     assert digits.book.pairs() == {}

@@ -47,6 +47,7 @@ class Gateway:
     def __init__(self) -> None:
         self.hosts: dict[str, str] = {}
         self.asked: Counter[str] = Counter()
+        self.status = 200
         gateway = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -58,7 +59,7 @@ class Gateway:
                 gateway.asked[version or "nobody"] += 1
                 told = {name.lower(): one for name, one in self.headers.items()}
                 answer = json.dumps(told).encode() if version else b""
-                self.send_response(200 if version else 404)
+                self.send_response(gateway.status if version else 404)
                 self.send_header("content-length", str(len(answer)))
                 if version:
                     self.send_header("x-model-version", version)
@@ -154,6 +155,17 @@ def test_a_shadow_gets_copies_and_the_champion_answers(gateway: Gateway) -> None
     assert copies.sent > 0
     assert gateway.asked["v1"] == 20
     assert gateway.asked["v2"] <= copies.sent
+
+
+def test_feedback_that_was_refused_goes_to_one_version_alone(gateway: Gateway) -> None:
+    """The other version would take it for counted."""
+    world, feedback = World(gateway, compare=5), "/v1/models/digits:feedback"
+    world.share(50)
+    with client(world) as http:
+        for status, copies in ((400, 0), (503, 0), (409, 1), (200, 2)):
+            gateway.status = status
+            assert http.post(feedback, json={}).status_code == status
+            assert world.router.copies.sent == copies
 
 
 def test_a_tag_that_is_gone_costs_no_request(gateway: Gateway) -> None:

@@ -100,7 +100,7 @@ class Feedback:
 
     def take(self, body: bytes, headers: Mapping[str, str], work: Work) -> Answer:
         """Answer a request with feedback: one entry, or a list; each sound entry counts. A copy, for which
-        the other version has the request, counts for pairs alone."""
+        the other version has counted the answers, counts for pairs alone."""
         is_copy = COMPARE in headers
         try:
             with work.reading():
@@ -138,7 +138,9 @@ class Feedback:
         pairs = zip(entry.labels, receipt.answers, strict=True)
         are_right = [self._is_right(label, answer) for label, answer in pairs if label is not None]
         self.book.pair(receipt, [None if one is None else short_digest(one) for one in entry.labels])
-        if not is_copy and not self.book.count(receipt, are_right):
+        if is_copy:
+            self.book.leave(receipt)
+        elif not self.book.count(receipt, are_right):
             raise _RefusedError(409, "this answer was counted before: each id counts once")
         return are_right
 

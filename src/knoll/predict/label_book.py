@@ -41,6 +41,11 @@ class LabelBook:
             self._fold(receipt.version)
             return True
 
+    def leave(self, receipt: Receipt) -> None:
+        """Another version counts the labels of an answer: they count no more here."""
+        with self._lock:
+            _is_new(receipt.nonce, self._known)
+
     def compare(self, receipt: Receipt, mine: Sequence[str]) -> None:
         """Count an answer of another version, and how many of its labels are others than these, which are
         those of here. They are kept for the true ones, of the last 10,000 answers."""

@@ -22,6 +22,7 @@ from knoll.router.targets import Target
 __all__ = ["in_error", "relay", "unavailable", "why_no_answer"]
 
 _COPIED = (":predict", "/infer", FEEDBACK)
+_COUNTED = (200, 409)  # statuses of feedback: counted, or before
 _Ask = Callable[[Target, Question], Coroutine[Any, Any, Response]]
 
 
@@ -42,10 +43,16 @@ async def relay(
         return in_error(CLIENT_GONE, "the client has gone")
     except Unavailable as error:
         return unavailable(f"{error}; {error.fix}" if error.fix else str(error))
-    if choice.copied_to and request.url.path.endswith(_COPIED):
+    if choice.copied_to and _is_copied(request.url.path, answer.status_code):
         send = partial(copy, choice.copied_to, to_compare(question, answer))
         answer.background = BackgroundTask(copies.offer, len(question.body), send)
     return answer
+
+
+def _is_copied(path: str, status: int) -> bool:
+    """Whether a request that was answered so may be copied. The version that gets a copy of feedback counts
+    its answers no more, so that is sent only if they were counted."""
+    return path.endswith(_COPIED) and (status in _COUNTED or not path.endswith(FEEDBACK))
 
 
 def in_error(status: int, text: str) -> Response:
