@@ -63,8 +63,7 @@ def next_step(
         case "RollingBack":
             return _rolling_back(slot, policy, observed, now)
         case "Deploying":
-            step = _deploying(slot, policy, observed, now, min_agreement)
-            step = _unapproved(slot, step) if asks_approval and isinstance(step, Shift) else step
+            step = _deploying(slot, policy, observed, now, min_agreement, asks_approval=asks_approval)
             return _paused(slot) if slot.steering.paused and isinstance(step, Shift) else step
         case "Canary":
             return failing(slot, policy) or suspected(slot, policy) or _canary(slot, policy, observed, now)
@@ -85,7 +84,13 @@ def _rolling_back(slot: Slot, policy: RolloutSpec, observed: Observed, now: date
 
 
 def _deploying(
-    slot: Slot, policy: RolloutSpec, observed: Observed, now: datetime, min_agreement: float
+    slot: Slot,
+    policy: RolloutSpec,
+    observed: Observed,
+    now: datetime,
+    min_agreement: float,
+    *,
+    asks_approval: bool,
 ) -> Step:
     waited = _age(slot.since, now)
     if observed.failure:
@@ -97,12 +102,22 @@ def _deploying(
         return NotYet(f"waiting for the candidate to load, verify and answer its warm-up{_because(observed)}")
     if not slot.champion:
         return Shift(0, 100, READY)
-    return _compared(slot, policy, now, min_agreement, bool(observed.champion_url))
+    has_route = bool(observed.champion_url)
+    return _compared(slot, policy, now, min_agreement, has_route, asks_approval=asks_approval)
 
 
-def _compared(slot: Slot, policy: RolloutSpec, now: datetime, min_agreement: float, has_route: bool) -> Step:
+def _compared(
+    slot: Slot,
+    policy: RolloutSpec,
+    now: datetime,
+    min_agreement: float,
+    has_route: bool,
+    *,
+    asks_approval: bool,
+) -> Step:
     """What the comparison with the champion leads to. A candidate that agrees too little is held back only
-    after the champion was asked how often it agrees with itself, if there is a way and a time to ask it."""
+    after the champion was asked how often it agrees with itself, if there is a way and a time to ask it. With
+    `asks_approval`, a human must approve of any candidate before its first traffic."""
     found = slot.compared
     is_late = found is not None and _age(found.since, now) > policy.progress_deadline
     if found is None or not found.is_over:
@@ -113,15 +128,10 @@ def _compared(slot: Slot, policy: RolloutSpec, now: datetime, min_agreement: flo
         return Compare(of_champion=True)
     if not is_approved and found.falls_short(min_agreement):
         return HoldBack(f"{found.words}: the gate asks for agreement on {min_agreement:.0%}")
-    percent = policy.shares[0] if policy.shares else 100
-    return Shift(0, percent, "; ".join(filter(None, (READY, found.words))))
-
-
-def _unapproved(slot: Slot, step: Shift) -> Step:
-    """What comes in place of the first traffic beside a champion if a human must approve of it."""
-    if not slot.champion or slot.is_approved(slot.candidate):
-        return step
-    return HoldBack(f"{step.reason}; the gate asks for approval")
+    reason = "; ".join(filter(None, (READY, found.words)))
+    if asks_approval and not is_approved:
+        return HoldBack(f"{reason}; the gate asks for approval")
+    return Shift(0, policy.shares[0] if policy.shares else 100, reason)
 
 
 def _because(observed: Observed) -> str:

@@ -66,15 +66,12 @@ def _with_trial(model: Model, slot: Slot, wish: Wish, platform: Platform) -> Slo
             after = judged(model, returned(slot, version), version, platform)
     except NotFound as error:
         return numbered(model.name, refused(slot, wish, str(error), at), platform.bucket)
-    made = after.transition
-    assert made is not None
-    if made.action == "Reject":
-        return as_wished(after, wish, f"{version} is refused again: {made.reason}", is_refused=True)
-    if wish.verb == "retry":
-        made = replace(made, reason=f"tried again by {wish.by}: {made.reason}")
-    approved = {**after.steering.approved, **({version: wish.by} if wish.verb == "undo" else {})}
-    steering = replace(after.steering, undone=undone_by(slot, version), approved=approved)
-    return as_wished(replace(after, transition=made, steering=steering), wish, made.reason)
+    told = _told(after, wish, "refused again", f"tried again by {wish.by}: " if wish.verb == "retry" else "")
+    if told.steering.handled.is_refused:
+        return told
+    approved = {**told.steering.approved, **({version: wish.by} if wish.verb == "undo" else {})}
+    steering = replace(told.steering, undone=undone_by(slot, version), approved=approved)
+    return replace(told, steering=steering)
 
 
 def _at_start(model: Model, slot: Slot, wish: Wish, platform: Platform) -> Slot:
@@ -91,12 +88,19 @@ def _at_start(model: Model, slot: Slot, wish: Wish, platform: Platform) -> Slot:
         after = judged(model, slot, version, platform)
     except NotFound as error:
         return numbered(model.name, refused(slot, wish, str(error), at), platform.bucket)
+    told = _told(after, wish, "refused", f"promoted by {wish.by}, whatever its hook says: ")
+    return told if told.steering.handled.is_refused else told.detailed(cause="hooks")
+
+
+def _told(after: Slot, wish: Wish, refused_words: str, by_whom: str) -> Slot:
+    """The slot after a look at the version of a wish, with the answer: the gate refuses it, or its reason is
+    led by who wanted it."""
     made = after.transition
     assert made is not None
     if made.action == "Reject":
-        return as_wished(after, wish, f"{version} is refused: {made.reason}", is_refused=True)
-    made = replace(made, reason=f"promoted by {wish.by}, whatever its hook says: {made.reason}")
-    return as_wished(replace(after, transition=made).detailed(cause="hooks"), wish, made.reason)
+        return as_wished(after, wish, f"{made.version} is {refused_words}: {made.reason}", is_refused=True)
+    reason = by_whom + made.reason
+    return as_wished(after.detailed(reason=reason), wish, reason)
 
 
 def _why_not_again(model: Model, slot: Slot, verb: str, version: str, platform: Platform) -> str:
