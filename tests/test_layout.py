@@ -1,6 +1,7 @@
 """The shape of the source: small modules, short functions and lines, import contracts for all packages."""
 
 import ast
+import re
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -248,6 +249,22 @@ def test_a_shared_name_has_one_home(home: ModuleType) -> None:
         if path != Path(home.__file__ or "")
         for text in _texts(path)
         if text in texts
+    }
+    assert again == set()
+
+
+@pytest.mark.parametrize(
+    ("home", "form"),
+    [("installation.py", r"AWS_[A-Z0-9_]+"), ("codecs/foreign_kinds.py", r"\x89PNG.*|\xff\xd8.*")],
+    ids=["variables of S3 clients", "first bytes of pictures"],
+)
+def test_texts_of_a_form_have_one_home(home: str, form: str) -> None:
+    again = {
+        (_place(path), text)
+        for path in MODULES
+        if path != SOURCE / home
+        for text in _texts(path)
+        if re.fullmatch(form, text, re.DOTALL)
     }
     assert again == set()
 

@@ -1,7 +1,15 @@
-"""The names of what an installation has once: its settings, and the Secrets with its keys."""
+"""The names of what an installation has once: its settings, the Secrets with its keys, and the variables by
+which S3 clients find its store."""
 
 __all__ = [
+    "ACCESS_KEY",
     "CONFIG_MAP",
+    "DEFAULT_REGION",
+    "ELSEWHERE",
+    "ENDPOINT",
+    "ENDPOINT_OF_S3",
+    "REGION",
+    "SECRET_KEY",
     "SIGNING_SECRET",
     "SIGN_FILE",
     "STAMPING_SECRET",
@@ -15,10 +23,16 @@ STORE_SECRET = "knoll-s3"  # the Secret with the keys of the store
 SIGNING_SECRET = "knoll-signing"  # the Secret with the two halves of the key that signs versions
 STAMPING_SECRET = "knoll-stamping"  # the Secret with the two halves of the key that stamps records
 SIGN_FILE, VERIFY_FILE = "private.pem", "public.pem"  # the entries of both
-# variables in the Secret of the store, as S3 clients read them, by the fields of Settings
+# variables that S3 clients read
+ENDPOINT, ENDPOINT_OF_S3 = "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3"
+ACCESS_KEY, SECRET_KEY = "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"
+REGION, DEFAULT_REGION = "AWS_REGION", "AWS_DEFAULT_REGION"
+# those with which a client of AWS would look elsewhere
+ELSEWHERE = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SESSION_TOKEN", ENDPOINT_OF_S3)
+# those in the Secret of the store, and the fields of Settings that they set
 STORE_VARIABLES = {
-    "AWS_ENDPOINT_URL": "s3_endpoint",
-    "AWS_ACCESS_KEY_ID": "s3_access_key",
-    "AWS_SECRET_ACCESS_KEY": "s3_secret_key",
-    "AWS_REGION": "s3_region",
+    ENDPOINT: "s3_endpoint",
+    ACCESS_KEY: "s3_access_key",
+    SECRET_KEY: "s3_secret_key",
+    REGION: "s3_region",
 }

@@ -6,11 +6,13 @@ __all__ = [
     "BROKER",
     "FEEDBACK",
     "FUNCTIONS",
+    "LABELLED",
     "LIVE",
     "POSTED",
     "PREDICTED",
     "READ",
     "READY",
+    "SERVER",
     "feedback_path",
     "predict_path",
 ]
@@ -21,8 +23,10 @@ FUNCTIONS = "/functions/"  # of the laptop: below it, each function takes what i
 LIVE = "/v2/health/live"  # of a predictor, a router, and of the laptop's gateway
 READY = "/v2/health/ready"  # of a predictor, and of the laptop's gateway
 PREDICTED = ("/v1/models/{model}:predict", "/v2/models/{model}/infer")  # of V1 and V2: predict requests
-POSTED = (*PREDICTED, "/v1/models/{model}:explain", f"/v1/models/{{model}}{FEEDBACK}")  # requests with a body
+LABELLED = f"/v1/models/{{model}}{FEEDBACK}"
+POSTED = (*PREDICTED, "/v1/models/{model}:explain", LABELLED)  # requests with a body
 READ = ("/v1/models/{model}", "/v2/models/{model}", "/v2/models/{model}/ready")  # what is said of a model
+SERVER = ("/", "/metrics", "/v1/models", "/v2", "/v2/models", LIVE, READY)  # what is said of a predictor
 
 
 def predict_path(model: str) -> str:

@@ -11,6 +11,14 @@ from pydantic import AliasChoices, Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from knoll.errors import Rejected
+from knoll.installation import (
+    ACCESS_KEY,
+    DEFAULT_REGION,
+    ENDPOINT,
+    ENDPOINT_OF_S3,
+    REGION,
+    SECRET_KEY,
+)
 from knoll.names import bucket_uri
 from knoll.request_limits import BODIES_LIMIT, BODY_LIMIT
 from knoll.setting_types import (
@@ -49,7 +57,7 @@ class Settings(BaseSettings):
     url: Url = Field(default="", description="URL where predict requests go; `knoll env` prints it")
     s3_endpoint: Url = Field(
         default="",
-        validation_alias=AliasChoices("KNOLL_S3_ENDPOINT", "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"),
+        validation_alias=AliasChoices("KNOLL_S3_ENDPOINT", ENDPOINT_OF_S3, ENDPOINT),
         description="URL of the S3 server; if empty, a laptop starts SeaweedFS",
     )
     own_s3: Url = Field(
@@ -59,17 +67,17 @@ class Settings(BaseSettings):
     )
     s3_access_key: str = Field(
         default="",
-        validation_alias=AliasChoices("KNOLL_S3_ACCESS_KEY", "AWS_ACCESS_KEY_ID"),
+        validation_alias=AliasChoices("KNOLL_S3_ACCESS_KEY", ACCESS_KEY),
         description="access key of the S3 server",
     )
     s3_secret_key: str = Field(
         default="",
-        validation_alias=AliasChoices("KNOLL_S3_SECRET_KEY", "AWS_SECRET_ACCESS_KEY"),
+        validation_alias=AliasChoices("KNOLL_S3_SECRET_KEY", SECRET_KEY),
         description="secret key of the S3 server",
     )
     s3_region: Word = Field(
         default="us-east-1",
-        validation_alias=AliasChoices("KNOLL_S3_REGION", "AWS_REGION", "AWS_DEFAULT_REGION"),
+        validation_alias=AliasChoices("KNOLL_S3_REGION", REGION, DEFAULT_REGION),
         description="region of the S3 server",
     )
     model_bucket: BucketName = Field(default="knoll-models", description="bucket for versions and records")

@@ -10,14 +10,12 @@ from rich.text import Text
 from knoll.cli.options import HomeOption, Output, OutputOption, PortOption
 from knoll.cli.output import echo
 from knoll.cli.session import laptop_settings_of, output_of, print_json, stdout
+from knoll.installation import DEFAULT_REGION, ELSEWHERE
 from knoll.paths import predict_path
 
 if TYPE_CHECKING:
     from knoll.settings import Settings
     from knoll.wiring.laptop import Running
-
-# variables with which a client of AWS would look elsewhere
-_ELSEWHERE = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL_S3")
 
 __all__ = ["env", "up", "variables"]
 
@@ -76,7 +74,7 @@ def env(
     if output is Output.json:
         print_json(found)
     else:
-        typer.echo(f"unset {' '.join(_ELSEWHERE)}")
+        typer.echo(f"unset {' '.join(ELSEWHERE)}")
         for name, value in found.items():
             echo(f"export {name}={shlex.quote(value)}")
 
@@ -88,7 +86,7 @@ def variables(settings: "Settings") -> dict[str, str]:
 
     return {
         **store_variables(settings),
-        "AWS_DEFAULT_REGION": settings.s3_region,
+        DEFAULT_REGION: settings.s3_region,
         **{variable(field): str(getattr(settings, field)) for field in ("url", "own_s3", "token")},
     }
 

@@ -12,17 +12,17 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from knoll.cli.tables import plain_table
+from knoll.codecs.foreign_kinds import is_picture
 from knoll.errors import InvalidData
 
 __all__ = ["of_bytes", "of_seed", "picture_of", "top_labels"]
 
-_PICTURES = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff")
 _BAR = 30  # characters
 
 
 def of_bytes(name: str, body: bytes) -> dict[str, Any]:
     """The request for a PNG, a JPEG or JSON. Raises InvalidData for anything else."""
-    if body.startswith(_PICTURES):
+    if is_picture(body):
         return {"instances": [{"b64": base64.b64encode(body).decode()}]}
     try:
         given = json.loads(body)

@@ -1,16 +1,19 @@
-"""What is sent in place of a PNG or JPEG, by its first bytes."""
+"""What bytes are by their first ones: a PNG or JPEG, or what is sent in its place."""
 
 import re
 
-__all__ = ["foreign_kind"]
+__all__ = ["JPEG", "PNG", "foreign_kind", "is_picture", "picture_kind"]
 
+PNG, JPEG = b"\x89PNG\r\n\x1a\n", b"\xff\xd8"
 _HEAD = 1024
-_OTHERS = {
+_PICTURES = {
     "a GIF": rb"GIF8",
     "a BMP": rb"BM.{4}\0{4}",
     "a TIFF": rb"II\*\0|MM\0\*|II\+\0|MM\0\+",
     "a WebP": rb"RIFF.{4}WEBP",
     "a HEIC or AVIF": rb".{4}ftyp(hei|hev|mif1|msf1|avi)",
+}
+_OTHERS = {
     "a video": rb".{4}ftyp|\x1aE\xdf\xa3",
     "a JPEG XL": rb"\xff\x0a|\0{3}\x0cJXL ",
     "a JPEG 2000": rb"\0{3}\x0cjP  ",
@@ -34,7 +37,19 @@ _OTHERS = {
     "a web page": rb"(?i)\s*<(!doctype )?html",
     "a TGA": rb".[\0\x01][\x01-\x03\x09-\x0b].{13}[\x08\x0f\x10\x18\x20][\0-\x3f]",
 }
-_KINDS = {name: re.compile(pattern, re.DOTALL) for name, pattern in _OTHERS.items()}
+_KINDS = {name: re.compile(one, re.DOTALL) for name, one in (_PICTURES | _OTHERS).items()}
+
+
+def is_picture(body: bytes) -> bool:
+    """Whether the bytes begin as a PNG or JPEG."""
+    return body.startswith((PNG, JPEG))
+
+
+def picture_kind(body: bytes) -> str:
+    """The kind of a picture, also of one that is not read, with an article; "" for anything else."""
+    if is_picture(body):
+        return "a PNG" if body.startswith(PNG) else "a JPEG"
+    return next((name for name in _PICTURES if _KINDS[name].match(body[:_HEAD])), "")
 
 
 def foreign_kind(body: bytes) -> str:

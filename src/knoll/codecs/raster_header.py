@@ -11,12 +11,11 @@ from dataclasses import dataclass
 
 from PIL import Image
 
-from knoll.codecs.foreign_kinds import foreign_kind
+from knoll.codecs.foreign_kinds import JPEG, PNG, foreign_kind
 from knoll.errors import InvalidPicture
 
 __all__ = ["Header", "read_header"]
 
-_PNG, _JPEG = b"\x89PNG\r\n\x1a\n", b"\xff\xd8"
 _TEXTS = {b"tEXt", b"zTXt", b"iTXt"}
 _PROFILE = re.compile(rb"[^\0]{1,79}\0\0.", re.DOTALL)  # name, and the one method of compression
 _SHORTEST = {b"gAMA": 4, b"pHYs": 9, b"cHRM": 32, b"sRGB": 1, b"acTL": 8}  # Pillow refuses shorter ones
@@ -59,9 +58,9 @@ class Header:
 
 def read_header(body: bytes) -> Header:
     """Raises InvalidPicture if the bytes are no PNG or JPEG, or if their header is broken."""
-    if body.startswith(_PNG):
+    if body.startswith(PNG):
         return _read_png(body)
-    if body.startswith(_JPEG):
+    if body.startswith(JPEG):
         return _read_jpeg(body)
     if not body:
         raise InvalidPicture("it is empty", fix="write the file again")
@@ -123,7 +122,7 @@ def _clear(chunk: bytes, samples: int, depth: int) -> tuple[int, ...]:
 
 def _chunks(body: bytes) -> Iterator[tuple[bytes, int, int]]:
     """Kind, start and length of each chunk."""
-    place = len(_PNG)
+    place = len(PNG)
     for _ in range(_MOST_CHUNKS):
         if place + 8 > len(body):
             return
@@ -184,7 +183,7 @@ def _coefficients(body: bytes, frame: int, scans: Sequence[int]) -> float:
 
 def _markers(body: bytes) -> Iterator[tuple[int, int]]:
     """Each marker with its place. Between them lie segments, entropy-coded data, and at times garbage."""
-    place, garbage, is_head = len(_JPEG), 0, True
+    place, garbage, is_head = len(JPEG), 0, True
     for _ in range(_MOST_SEGMENTS):
         found = _MARKER.search(body, place)
         start = found.start() if found else len(body)

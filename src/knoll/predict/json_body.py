@@ -10,6 +10,7 @@ from typing import Any
 
 import orjson
 
+from knoll.codecs.foreign_kinds import picture_kind
 from knoll.errors import InvalidInstance
 from knoll.json_faults import json_fault
 
@@ -19,7 +20,6 @@ _MOST_VALUES = 2_000_000
 _MOST_LISTS = 200_000  # lists and objects: each costs as much as ten numbers
 _VALUE, _QUOTE, _LIST, _OBJECT = 64, 32, 100, 250  # bytes of memory for each
 _WIDE = 7  # bytes more for each of a text with a letter beyond Latin, and for its copy
-_PICTURES = {b"\x89PNG": "a PNG", b"\xff\xd8\xff": "a JPEG", b"GIF8": "a GIF", b"RIFF": "a WebP"}
 _LONG = 100_000
 _LONGEST_KEY, _MOST_KEYS = 200, 100_000  # bytes with escapes, and number, of the keys that are looked at
 # What lies before it, and a text, with the colon that makes it a key; or where a level begins or ends.
@@ -37,8 +37,7 @@ def read_json(body: bytes, right: str, keep: Callable[[int], None]) -> Any:
 
     Raises InvalidInstance that says why there is no value, or which key an object has twice.
     """
-    kind = next((name for head, name in _PICTURES.items() if body.startswith(head)), "")
-    if kind:
+    if kind := picture_kind(body):
         raise InvalidInstance(f"the body is {kind}, not JSON", fix=right)
     if not body.strip():
         raise InvalidInstance("the JSON of the body is empty", fix=right)

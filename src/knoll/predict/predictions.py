@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from knoll.headers import ALLOW, CONTENT_LENGTH
-from knoll.paths import FEEDBACK, PREDICTED
+from knoll.paths import LABELLED, PREDICTED, READ, SERVER
 from knoll.predict.answer import Answer, in_json, refusal
 from knoll.predict.bins import SHOWN
 from knoll.predict.memory_budget import MemoryBudget
@@ -30,11 +30,8 @@ _ASKED = re.compile(
         for path, version in zip(PREDICTED, ("v1", "v2"), strict=True)
     )
 )
-_FEEDBACK = re.compile(rf"/v1/models/(?P<v1>[^/]+){FEEDBACK}")
-_READ = re.compile(
-    r"/|/metrics|/v1/models|/v1/models/[^/:]+"
-    r"|/v2|/v2/health/(live|ready)|/v2/models|/v2/models/[^/]+(/ready)?"
-)
+_FEEDBACK = re.compile(LABELLED.replace("{model}", "(?P<v1>[^/]+)"))
+_READ = re.compile("|".join((*SERVER, *READ)).replace("{model}", "[^/:]+"))
 
 
 def is_prediction(scope: Scope) -> bool:
