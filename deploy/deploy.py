@@ -18,6 +18,7 @@ sign and functions stamp; a second run changes nothing.
 """
 
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -57,6 +58,12 @@ _NEEDED = (
 )
 _WAIT = "300s"
 _PATIENCE = 60.0  # seconds
+_WEBHOOK_PATIENCE, _PAUSE = 300.0, 3.0  # seconds
+_SILENT_WEBHOOK = re.compile(
+    r'failed calling webhook "([^"]+)".*'
+    "(?:connection refused|deadline exceeded|no endpoints available|i/o timeout)"
+)
+_MESSAGE_ABOVE = "read its message above; kubectl get events -A --sort-by=.lastTimestamp says more"
 _READY = ("broker", "trigger", "pingsource", "apiserversource", "ksvc")
 
 
@@ -81,14 +88,33 @@ def kubectl(*arguments: str) -> None:
     if subprocess.run(["kubectl", *arguments]).returncode:
         fail(
             f"kubectl {shlex.join(arguments)} failed",
-            "read its message above; kubectl get events -A --sort-by=.lastTimestamp says more",
+            _MESSAGE_ABOVE,
         )
+
+
+def apply_when_admitted(folder: Path) -> None:
+    """Apply. A webhook of a cluster that has just been set up may not answer yet: then wait for it, and apply
+    again. If it stays silent, or for any other fault, end the process."""
+    command, deadline = ["kubectl", "apply", "-k", str(folder)], time.monotonic() + _WEBHOOK_PATIENCE
+    while True:
+        done = subprocess.run(command, stderr=subprocess.PIPE, text=True)
+        sys.stderr.write(done.stderr)
+        if not done.returncode:
+            return
+        webhook = _SILENT_WEBHOOK.search(done.stderr)
+        if not webhook:
+            fail(f"{shlex.join(command)} failed", _MESSAGE_ABOVE)
+        if time.monotonic() > deadline:
+            what = f"the admission webhook {webhook[1]} has not answered for {_WEBHOOK_PATIENCE:g} s"
+            fail(what, "look at its Pod: kubectl get pods -A; when that is ready, run make deploy again")
+        _say(f"waiting until the admission webhook {webhook[1]} answers")
+        time.sleep(_PAUSE)
 
 
 def _apply(folder: Path, where: str, kinds: Sequence[str]) -> None:
     """Apply, and wait until all objects of these kinds are ready."""
     _say(f"kubectl apply -k {folder.relative_to(ROOT)}")
-    kubectl("apply", "-k", str(folder))
+    apply_when_admitted(folder)
     _say(f"waiting until everything in {where} is ready")
     for kind in kinds:
         kubectl("wait", "-n", where, "--for=condition=Ready", kind, "--all", f"--timeout={_WAIT}")

@@ -326,6 +326,61 @@ def test_a_cluster_that_does_not_answer_gets_no_new_key(cluster: Path) -> None:
         load("deploy/signing_key.py").find_or_make_verify_key("ours")
 
 
+SILENT = """#!/bin/sh
+echo "$@" >> {home}/calls
+test $(wc -l < {home}/calls) -gt 2 && exit 0
+echo 'Error from server (InternalError): error when creating "build": Internal error occurred: failed calling\
+ webhook "webhook.eventing.knative.dev": failed to call webhook: Post "https://eventing-webhook": {why}' >&2
+exit 1
+"""
+
+
+def silent_cluster(deploy: ModuleType, cluster: Path, monkeypatch: pytest.MonkeyPatch, why: str) -> list[str]:
+    """A cluster whose webhook answers the third call, and fails before for that reason; what is slept."""
+    (cluster / "kubectl").write_text(SILENT.replace("\\\n", "").format(home=cluster, why=why))
+    slept: list[str] = []
+    monkeypatch.setattr(deploy.time, "sleep", lambda seconds: slept.append(str(seconds)))
+    return slept
+
+
+@pytest.mark.parametrize(
+    "why",
+    [
+        "dial tcp 10.0.0.1:443: connect: connection refused",
+        "context deadline exceeded",
+        'no endpoints available for service "eventing-webhook"',
+    ],
+)
+def test_what_a_silent_webhook_refuses_is_applied_again_when_it_answers(
+    deploy: ModuleType,
+    cluster: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    why: str,
+) -> None:
+    slept = silent_cluster(deploy, cluster, monkeypatch, why)
+    deploy.apply_when_admitted(Path("build"))
+    assert (cluster / "calls").read_text().splitlines() == ["apply -k build"] * 3
+    assert len(slept) == 2
+    said = "waiting until the admission webhook webhook.eventing.knative.dev answers"
+    assert capsys.readouterr().out.count(said) == 2
+
+
+def test_a_webhook_that_stays_silent_ends_the_deployment_and_so_does_another_fault_at_once(
+    deploy: ModuleType, cluster: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    silent_cluster(deploy, cluster, monkeypatch, "connect: connection refused")
+    monkeypatch.setattr(deploy, "_WEBHOOK_PATIENCE", -1.0)
+    with pytest.raises(
+        SystemExit, match=r"the admission webhook webhook.eventing.knative.dev has not answered"
+    ):
+        deploy.apply_when_admitted(Path("build"))
+    silent_cluster(deploy, cluster, monkeypatch, "the Broker is not valid")
+    with pytest.raises(SystemExit, match="kubectl apply -k build failed"):
+        deploy.apply_when_admitted(Path("build"))
+    assert len((cluster / "calls").read_text().splitlines()) == 2
+
+
 def test_only_functions_that_stamp_records_get_the_key_for_it(deploy: ModuleType, tmp_path: Path) -> None:
     """Neither a trainer nor a predictor does. If the Secret is missing, a function says so when it stamps."""
     keys = signer_of(3).public.pem
