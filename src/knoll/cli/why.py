@@ -20,11 +20,12 @@ def why(
 
     Example: knoll why digits v000002
 
+    The event is the upload's. If a tick saw the data before that event was handled, the tick opened the run.
     Each step lists the arms judged so far: E with its bound, L with its bound if the arm can pass, and the
     amount of evidence.
 
-    JSON: {model, event, data: {digest, uri, objects, bytes, landedAt}, run, gate, checks: {NAME: {value,
-    champion, atLeast, atMost, maxRegression, fault}}, version, comparison, rollout: [{..., verdict: {ARM:
+    JSON: {model, event, openedBy, data: {digest, uri, objects, bytes, landedAt}, run, gate,
+    checks: {NAME: {value, champion, atLeast, atMost, maxRegression, fault}}, version, comparison, rollout: [{..., verdict: {ARM:
     {e, failAt, support, passAt, judged, margin, asked}}}], verdict: {version, verdict, reason}|null}.
     Next: knoll runs logs RUN, knoll rollout status MODEL
     """
