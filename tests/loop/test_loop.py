@@ -176,7 +176,7 @@ def test_a_platform_killed_during_training_finishes_the_run_after_a_restart(
     assert len(laptop.runs()) == 1
     assert laptop.versions() == ["v000001"]
     assert [one["state"] for one in laptop.outcomes()] == ["succeeded"]
-    assert "resumed behind step" in laptop.knoll("runs", "logs", "digits")
+    assert "resumed after step" in laptop.knoll("runs", "logs", "digits")
     laptop.until(lambda: not list_checkpoints(laptop.platform.bucket), 30)
 
 

@@ -103,8 +103,8 @@ def whole_steps(run: str, bucket: Bucket) -> list[int]:
 
 
 def resumed(made: World) -> int:
-    """The step behind which the last attempt went on."""
-    _, _, told = made.log().rpartition("resumed behind step ")
+    """The step after which the last attempt went on."""
+    _, _, told = made.log().rpartition("resumed after step ")
     return int(told.partition(",")[0])
 
 

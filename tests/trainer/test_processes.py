@@ -211,7 +211,7 @@ def test_processes_that_are_terminated_keep_their_state_for_as_many_or_fewer(
     again = replace(record, processes_per_node=processes)
     world.store.put(run_uri(world.root, run), again.encode())
     assert world.start(run).wait(240) == 0, world.log()
-    assert world.log().count("resumed behind step") == 1
+    assert world.log().count("resumed after step") == 1
     assert load_outcome(world.store.get(outcome_uri(world.root, run))).metrics["accuracy"] > 0.8
 
 
@@ -230,7 +230,7 @@ def test_processes_do_not_wait_for_one_that_hangs(
     os.kill(sorted(ranks_of(trainer))[rank], signal.SIGSTOP)
     assert trainer.wait(90) == 75, world.log()
     assert world.start(run).wait(120) == 0, world.log()
-    assert "resumed behind step" in world.log()
+    assert "resumed after step" in world.log()
 
 
 @pytest.mark.stress

@@ -99,7 +99,7 @@ def test_a_terminated_run_keeps_its_state_and_goes_on_from_there(
     newest, before = list_steps(RUN, made.platform.bucket)
     assert before < newest < STEPS
     assert train(RUN, made.platform) == 0
-    assert f"resumed behind step {newest}, attempt 2" in capsys.readouterr().out
+    assert f"resumed after step {newest}, attempt 2" in capsys.readouterr().out
     progress = load_progress(made.store.get(progress_uri(ROOT, RUN)))
     assert (progress.attempt, progress.resumed_step) == (2, newest)
     assert load_curves(made.version()["curves.json"]).resumed == (newest,)
@@ -199,7 +199,7 @@ def test_a_spoilt_checkpoint_is_named_and_the_one_before_it_is_used(
     log = capsys.readouterr().out
     assert f"passed over the checkpoint of step {newest}: " in log
     assert words in log
-    assert f"resumed behind step {before}, attempt 2" in log
+    assert f"resumed after step {before}, attempt 2" in log
     assert files_of(made) == undisturbed
 
 

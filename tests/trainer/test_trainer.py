@@ -330,6 +330,16 @@ def test_a_config_that_the_family_does_not_know_rejects_the_run(
     assert "spec.training.config.epoch" in ready.outcome().reason
 
 
+def test_the_record_of_a_run_is_read_once(
+    some: dict[str, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ready, read = world(tmp_path, some, {"epoch": 3}), []
+    get = ready.store.get
+    monkeypatch.setattr(ready.store, "get", lambda uri, **more: read.append(uri) or get(uri, **more))
+    assert train(RUN, ready.platform) == 65
+    assert read.count(run_uri(ROOT, RUN)) == 1
+
+
 def test_a_run_without_a_record_is_tried_again_later(tmp_path: Path) -> None:
     """The record may not be visible yet: 75, and no outcome."""
     ready = world(tmp_path, {})

@@ -58,5 +58,5 @@ def _names(points: Sequence[CurvePoint], values: Values) -> list[str]:
 
 
 def _title(curves: Curves) -> str:
-    resumed = f", resumed behind {', '.join(map(str, curves.resumed))}" if curves.resumed else ""
+    resumed = f", resumed after {', '.join(map(str, curves.resumed))}" if curves.resumed else ""
     return f"{curves.steps} steps{resumed}"

@@ -180,7 +180,7 @@ class Reporter:
     def resume(self, step: int, attempt: int) -> None:
         """See `Journal.resume`."""
         self._attempt, self._resumed = attempt, step
-        say(f"resumed behind step {step}, attempt {attempt}")
+        say(f"resumed after step {step}, attempt {attempt}")
 
     def leave_out(self, bad: tuple[Skipped, ...]) -> None:
         """See `Journal.leave_out`."""

@@ -22,7 +22,7 @@ from knoll.ports import Platform
 from knoll.quantities import memory_of
 from knoll.records.manifest import Sealed
 from knoll.records.outcome import Outcome, find_outcome
-from knoll.records.run import Run, find_run, read_run
+from knoll.records.run import Run, read_run
 from knoll.trainer.champion import score_champion
 from knoll.trainer.divergence import Diverged
 from knoll.trainer.ending import end_run
@@ -53,11 +53,11 @@ def train(run_id: str, platform: Platform) -> int:
     termination = Termination()
     try:
         device, meeting = choose_device(platform.settings.device), platform.settings.meeting
-        patience = (find_run(run_id, platform.bucket) or Run).rank_timeout
-        with termination.watched(), join_ranks(device, meeting, patience) as ranks:
+        run = read_run(run_id, platform.bucket)
+        with termination.watched(), join_ranks(device, meeting, run.rank_timeout) as ranks:
             if not ranks.is_first:
-                return _follow(run_id, platform, ranks, termination)
-            code = _train(run_id, platform, ranks, termination)
+                return _follow(run, platform, ranks, termination)
+            code = _train(run, platform, ranks, termination)
             ranks.tell_end(code)
             return code
     except Terminated:
@@ -71,12 +71,11 @@ def train(run_id: str, platform: Platform) -> int:
         return REJECTED
 
 
-def _train(run_id: str, platform: Platform, ranks: Ranks, termination: Termination) -> int:
-    outcome = find_outcome(run_id, platform.bucket)
+def _train(run: Run, platform: Platform, ranks: Ranks, termination: Termination) -> int:
+    outcome = find_outcome(run.id, platform.bucket)
     if outcome is not None:
-        say(f"run {run_id} has ended already: {outcome.state}")
+        say(f"run {run.id} has ended already: {outcome.state}")
         return exit_code(outcome)
-    run = read_run(run_id, platform.bucket)
     with keep_log(run.id, platform):
         say(f"run {run.id}: {run.family} on dataset {run.dataset_digest[:12]}")
         publish_event(TRAINING_STARTED, run, {}, platform)
@@ -95,9 +94,8 @@ def _seed_of(run: Run) -> int | None:
     return None
 
 
-def _follow(run_id: str, platform: Platform, ranks: Ranks, termination: Termination) -> int:
+def _follow(run: Run, platform: Platform, ranks: Ranks, termination: Termination) -> int:
     """Train with the first process. The first one finds the same faults, and writes the outcome."""
-    run = read_run(run_id, platform.bucket)
     with suppress(Rejected, DataChanged):
         learn(run, platform, ranks, Quiet(), termination)
     return ranks.wait_for_end(run.deadline)

@@ -30,7 +30,7 @@ class TrainingState:
     `order` draws the order of the examples of an epoch; `epoch_order` is its state when the epoch began.
     `sums` has the losses of the epoch's steps, `losses` the means of the epoch before, and `pictures` the
     milestones. `curve` has the points so far; `counted` are the losses of the epoch's steps up to the last
-    one, less those of the epochs since. `resumed` has the steps behind which the training went on after a
+    one, less those of the epochs since. `resumed` has the steps after which the training went on after a
     stop. `setback` is the step by which it had diverged when it went back; 0 if it never did.
     `health` is that at the last point, `best` is kept if the end of the training needs it.
     """

@@ -75,7 +75,7 @@ def _why(view: RunView) -> str:
 def _attempt(view: RunView) -> list[str]:
     if view.attempt < 2 or view.state != "Running":
         return []
-    resumed = [f"resumed at step {view.resumed_step}"] if view.resumed_step else []
+    resumed = [f"resumed after step {view.resumed_step}"] if view.resumed_step else []
     return [*resumed, f"attempt {view.attempt}"]
 
 
