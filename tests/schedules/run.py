@@ -59,12 +59,10 @@ def main() -> int:
         flush=True,
     )
     done = (
-        [_set(first_seed, int(only))]
+        [*_shown([_set(first_seed, int(only))], _SET)]
         if only
         else [*_shown(_schedules(first_seed), SCHEDULES), *_shown(_pairs(), 0), *_shown(_races(), _KEYS)]
     )
-    for fault in (fault for one in done for fault in one.wrong):
-        print(fault, file=sys.stderr)
     return int(any(one.wrong for one in done)) if only else _report(done, (time.monotonic() - started) / 60)
 
 
@@ -162,6 +160,8 @@ def _shown(done: Iterable[Done], target: int) -> Iterator[Done]:
     count = 0
     for one in done:
         count += one.count
+        for fault in one.wrong:
+            print(fault, file=sys.stderr, flush=True)
         _tell(one.name, count, target)
         yield one
 
