@@ -3,7 +3,8 @@
 import ast
 import re
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import cache
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -14,6 +15,8 @@ from multidict import istr
 
 from knoll import headers, media_types, paths
 from knoll.kube import annotations, labels
+
+pytestmark = pytest.mark.xdist_group("layout")  # so that one process parses the source, once
 
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src" / "knoll"
@@ -35,8 +38,23 @@ def _place(path: Path) -> str:
     return path.relative_to(SOURCE if SOURCE in path.parents else ROOT).as_posix()
 
 
+@cache
+def _text(path: Path) -> str:
+    return path.read_text()
+
+
+@cache
+def _tree(path: Path) -> ast.Module:
+    return ast.parse(_text(path))
+
+
+@cache
+def _nodes(path: Path) -> Sequence[ast.AST]:
+    return [*ast.walk(_tree(path))]
+
+
 def _functions(path: Path) -> Iterator[tuple[str, int]]:
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in _nodes(path):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             yield (
                 f"{_place(path)}:{node.name}",
@@ -56,7 +74,7 @@ def _packages() -> set[str]:
 
 
 def test_no_module_is_too_long() -> None:
-    lines = {path: len(path.read_text().splitlines()) for path in MODULES + SCRIPTS}
+    lines = {path: len(_text(path).splitlines()) for path in MODULES + SCRIPTS}
     assert {path: count for path, count in lines.items() if count > LONGEST_MODULE} == {}
 
 
@@ -68,20 +86,20 @@ def test_no_function_is_too_long_but_the_training_loop() -> None:
 def test_no_line_is_too_long() -> None:
     """Pragmas, URLs and tests count, too."""
     lines = (
-        (f"{_place(path)}:{number}", line)
+        (path, number, line)
         for path in MODULES + SCRIPTS + TESTS
-        for number, line in enumerate(path.read_text().splitlines(), 1)
+        for number, line in enumerate(_text(path).splitlines(), 1)
     )
-    assert [place for place, line in lines if len(line) > LONGEST_LINE] == []
+    assert [f"{_place(path)}:{number}" for path, number, line in lines if len(line) > LONGEST_LINE] == []
 
 
 def _statements(path: Path) -> list[tuple[str, str]]:
     """Each line with its place, without blank ones and imports, which are much alike in neighbours."""
-    text = path.read_text()
-    imports = (one for one in ast.walk(ast.parse(text)) if isinstance(one, ast.Import | ast.ImportFrom))
+    imports = (one for one in _nodes(path) if isinstance(one, ast.Import | ast.ImportFrom))
     left_out = {number for one in imports for number in range(one.lineno, (one.end_lineno or 0) + 1)}
-    lines = ((number, line.strip()) for number, line in enumerate(text.splitlines(), 1))
-    return [(f"{_place(path)}:{number}", line) for number, line in lines if line and number not in left_out]
+    lines = ((number, line.strip()) for number, line in enumerate(_text(path).splitlines(), 1))
+    place = _place(path)
+    return [(f"{place}:{number}", line) for number, line in lines if line and number not in left_out]
 
 
 def test_no_six_lines_are_repeated() -> None:
@@ -117,8 +135,7 @@ def test_only_records_know_places_and_encodings_of_the_model_bucket() -> None:
     reaching = {
         _place(path)
         for path in MODULES
-        if not _place(path).startswith(OF_THE_BUCKET)
-        and any(_reaches_into_the_bucket(node) for node in ast.walk(ast.parse(path.read_text())))
+        if not _place(path).startswith(OF_THE_BUCKET) and any(map(_reaches_into_the_bucket, _nodes(path)))
     }
     assert reaching == {"cli/upload_send.py", "views/run_logs.py", "laptop/broker/broker.py"}
 
@@ -202,7 +219,7 @@ def _changed(node: ast.AST) -> str:
 
 def test_no_module_has_a_cache() -> None:
     """What a process remembers lies in `Platform.caches`, or in an object that somebody made."""
-    found = {_place(path): list(_module_caches(ast.parse(path.read_text()))) for path in MODULES}
+    found = {_place(path): list(_module_caches(_tree(path))) for path in MODULES}
     assert {place: names for place, names in found.items() if names} == {}
 
 
@@ -232,11 +249,12 @@ def test_a_cache_in_a_module_is_seen(code: str) -> None:
     assert list(_module_caches(ast.parse(code)))
 
 
-def _texts(path: Path) -> Iterator[str]:
+@cache
+def _texts(path: Path) -> Sequence[str]:
     """The texts of a module that are written out, bytes as well."""
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.Constant) and isinstance(node.value, str | bytes):
-            yield node.value if isinstance(node.value, str) else node.value.decode("latin-1")
+    values = (node.value for node in _nodes(path) if isinstance(node, ast.Constant))
+    found = [one for one in values if isinstance(one, str | bytes)]
+    return [one if isinstance(one, str) else one.decode("latin-1") for one in found]
 
 
 @pytest.mark.parametrize("home", [headers, labels, annotations, media_types, paths])
@@ -244,7 +262,7 @@ def test_a_shared_name_has_one_home(home: ModuleType) -> None:
     """No other module writes the text itself."""
     texts = {value for name, value in vars(home).items() if name.isupper() and isinstance(value, str)}
     again = {
-        (_place(path), text)
+        (path, text)
         for path in MODULES
         if path != Path(home.__file__ or "")
         for text in _texts(path)
@@ -273,7 +291,7 @@ def test_only_one_module_knows_names_of_http_headers() -> None:
     """Also those that it lacks as yet, if a hyphen shows that they are no usual words."""
     known = {str(name).lower() for name in vars(hdrs).values() if isinstance(name, istr) and "-" in name}
     again = {
-        (_place(path), text)
+        (path, text)
         for path in MODULES
         if path != Path(headers.__file__)
         for text in _texts(path)
@@ -298,7 +316,7 @@ def test_exit_codes_have_names() -> None:
     numbered = {
         (_place(path), ast.unparse(node))
         for path in MODULES
-        for node in ast.walk(ast.parse(path.read_text()))
+        for node in _nodes(path)
         if isinstance(node, ast.Call)
         and ast.unparse(node.func) in ("typer.Exit", "sys.exit", "os._exit", "SystemExit")
         and any(_is_number(one) for one in node.args)
@@ -310,7 +328,7 @@ def test_each_class_has_a_name_of_its_own() -> None:
     """Private ones, too: a name is one thing, wherever it is read."""
     homes: dict[str, list[str]] = {}
     for path in MODULES:
-        for node in ast.walk(ast.parse(path.read_text())):
+        for node in _nodes(path):
             if isinstance(node, ast.ClassDef):
                 homes.setdefault(node.name, []).append(_place(path))
     assert {name: places for name, places in homes.items() if len(places) > 1} == {}
