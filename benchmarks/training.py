@@ -147,10 +147,11 @@ def cases(examples: int) -> tuple[Case, Case, Case]:
     colours = torch.randint(0, 256, (few, 3, SIDE, SIDE), generator=chance, dtype=torch.uint8)
     image, dcgan = ImageClassifier(), Dcgan()
     small = FamilyConfig.model_validate({"epochs": 2, "batchSize": 64})
+    drawn = {"epochs": 1, "batchSize": 8, "scored": min(few, 256)}
     return (
         _case("picture CNN", image, image.configure({"epochs": 1, "width": 16}), (pixels, classes), about),
         _case("MLP", Mlp(), small, (rows, rows.sum(1, keepdim=True))),
-        _case("DCGAN", dcgan, dcgan.configure({"epochs": 1, "batchSize": 8}), (colours,)),
+        _case("DCGAN", dcgan, dcgan.configure(drawn), (colours,)),
     )
 
 

@@ -20,9 +20,8 @@ def seconds_of_ranks(processes: int, threads: int, examples: int) -> float:
     """The seconds that the first process has trained, with so many threads in each."""
     with tempfile.TemporaryDirectory() as folder:
         rank = [str(Path(__file__)), str(examples), str(threads)]
-        ended = subprocess.run(
-            on_one_node(processes, folder, rank), capture_output=True, text=True, check=False
-        )
+        command = on_one_node(processes, folder, rank) if processes > 1 else [sys.executable, *rank]
+        ended = subprocess.run(command, capture_output=True, text=True, check=False)
     found = [line for line in ended.stdout.splitlines() if line.startswith(_TOLD)]
     if not found:
         raise RuntimeError(f"no process has told its seconds: {ended.stderr[-2000:]}")

@@ -132,7 +132,7 @@ def test_training_runs() -> None:
 @pytest.mark.xdist_group("machine")
 def test_switch_runs() -> None:
     """One bad version and one good one. Seconds are not judged at this size."""
-    goals = run("switch.py", "--rollouts", "2", "--requests", "300", "--rate", "60")
+    goals = run("switch.py", "--rollouts", "2", "--requests", "200", "--rate", "20")
     assert [goal["met"] for goal in goals if not goal["goal"].startswith("seconds")] == [True] * 5
 
 
