@@ -114,13 +114,15 @@ def namespace(kubectl: Callable[..., str]) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def until() -> Callable[..., None]:
-    """A function that returns as soon as `condition()` is true. After `seconds` it fails the test."""
+    """A function that returns soon after `condition()` is true: the longer it has waited, the rarer it asks.
+    After `seconds` it fails the test."""
 
     def wait(condition: Callable[[], object], seconds: float = 20.0) -> None:
-        deadline = time.monotonic() + seconds
+        began = time.monotonic()
         while not condition():
-            assert time.monotonic() < deadline, "waited in vain"
-            time.sleep(0.02)
+            waited = time.monotonic() - began
+            assert waited < seconds, "waited in vain"
+            time.sleep(min(0.02 + waited / 50, 0.25))
 
     return wait
 

@@ -39,7 +39,7 @@ def test_bad_versions_go_and_no_switch_fails_a_request(shared: Laptop, until: Ca
     shown = [(picture(number, 1000), label) for number, label in enumerate(LABELS)]
     asked = questions((change(body), label) for body, label in shown for change in (bytes, marked))
     trials: dict[Kind, Trial] = {}
-    with asking(platform.settings.url, "shop", asked, rate=60) as load:
+    with asking(platform.settings.url, "shop", asked, rate=30) as load:
         first = try_candidate("good", "shop", platform, key)
         for kind, words in SAID.items():
             trials[kind] = try_candidate(kind, "shop", platform, key)

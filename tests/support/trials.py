@@ -109,5 +109,5 @@ def _awaited(find: Callable[[], _Found | None], version: str) -> _Found:
     while (found := find()) is None:
         if time.monotonic() > deadline:
             raise TimeoutError(f"the rollout of {version} has not ended within {_PATIENCE:.0f} s")
-        time.sleep(0.05)
+        time.sleep(0.2)
     return found
