@@ -6,6 +6,7 @@ group run in one worker, one after the other.
 
 import shutil
 import subprocess
+import sys
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -70,6 +71,16 @@ def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3]:
         yield S3(server.endpoint, keys.access, keys.secret)
     finally:
         server.stop()
+
+
+@pytest.fixture(scope="session")
+def every_digit(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the UCI digits, as the example writes them: real data. That takes seconds, so it is done
+    once."""
+    folder = tmp_path_factory.mktemp("digits")
+    example = Path(__file__).parents[1] / "examples" / "digits" / "data.py"
+    subprocess.run([sys.executable, str(example), str(folder)], check=True, capture_output=True)
+    return folder
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,6 @@
-"""What tests of families share: a platform that trains one, and real data: the UCI digits, as the example
-writes them. One thread, because more slow each other down on a busy machine."""
+"""What tests of families share: a platform that trains one, and real data: the UCI digits. One thread,
+because more slow each other down on a busy machine."""
 
-import runpy
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -20,8 +19,6 @@ from knoll.families.base import Family
 from knoll.ports import Platform
 from knoll.settings import Settings
 
-EXAMPLE = Path(__file__).parents[2] / "examples" / "digits" / "data.py"
-
 
 @pytest.fixture
 def trained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Trained:
@@ -39,10 +36,9 @@ def trained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Trained:
 
 
 @pytest.fixture(scope="session")
-def digits(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
-    folder = tmp_path_factory.mktemp("digits")
-    runpy.run_path(str(EXAMPLE))["write"](folder, "all")
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in sorted(folder.rglob("*.png"))}
+def digits(every_digit: Path) -> dict[str, bytes]:
+    files = sorted(every_digit.rglob("*.png"))
+    return {path.relative_to(every_digit).as_posix(): path.read_bytes() for path in files}
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -218,16 +218,13 @@ def shared(tmp_path_factory: pytest.TempPathFactory, until: Until) -> Iterator[L
 
 
 @pytest.fixture(scope="session")
-def digits(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+def digits(every_digit: Path) -> Callable[..., Path]:
     """A function that makes a folder of real digits: `count` of each class, starting with number `start`."""
-    everything = tmp_path_factory.mktemp("digits") / "all"
-    command = [sys.executable, str(ROOT / "examples" / "digits" / "data.py"), str(everything)]
-    subprocess.run(command, check=True, capture_output=True)
 
     def some(folder: Path, classes: str = "017", start: int = 0, count: int = 40) -> Path:
         for label in classes:
             (folder / label).mkdir(parents=True, exist_ok=True)
-            for picture in sorted((everything / label).iterdir())[start : start + count]:
+            for picture in sorted((every_digit / label).iterdir())[start : start + count]:
                 (folder / label / picture.name).write_bytes(picture.read_bytes())
         return folder
 
