@@ -14,7 +14,9 @@ from typing import Any
 import httpx
 import pytest
 import yaml
+from typer.testing import CliRunner
 
+from knoll.cli.app import app
 from knoll.ports import Document, Platform
 from knoll.records.manifest import versions_uri
 from knoll.records.outcome import outcomes_uri
@@ -75,18 +77,10 @@ class Laptop:
         return self.ports
 
     def knoll(self, *command: str, code: int = 0) -> str:
-        """Run a command, which must end with this exit code. Returns what it prints."""
-        environment = {"PATH": os.environ["PATH"], "KNOLL_HOME": str(self.home), "HOME": str(self.home)}
-        ended = subprocess.run(
-            [sys.executable, "-m", "knoll.cli", *command],
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=240,
-        )
-        assert ended.returncode == code, (
-            f"{command}: exit code {ended.returncode}\n{ended.stdout}\n{ended.stderr}"
-        )
+        """Run a command, which must end with this exit code. Returns what it prints. It runs in the process
+        of the tests: a new one would need longer to start than it works."""
+        ended = CliRunner().invoke(app, ["--home", str(self.home), *command], prog_name="knoll")
+        assert ended.exit_code == code, f"{command}: exit code {ended.exit_code}\n{ended.output}"
         return ended.stdout
 
     def declare(self, example: str, **changes: Any) -> None:
