@@ -106,26 +106,38 @@ class Documents(MemoryCluster):
     ) -> None:
         super().__init__("default", time)
         self._note, self._note_status, self._created = note, note_status, 0
+        self._revision = super().revision()
 
     def create(self, document: Document) -> Document:
         """See `ports.Cluster.create`."""
         created = super().create(document)
+        self._revision = super().revision()
         self._note(created)
         return created
 
     def update(self, document: Document, *, status: bool = False) -> Document:
         """See `ports.Cluster.update`."""
         written = super().update(document, status=status)
+        self._revision = super().revision()
         (self._note_status if status else self._note)(written)
         return written
 
-    def save(self) -> tuple[bytes, int]:
-        """The whole state, for `load`."""
-        return self._one.serialize(), self._created
+    def delete(self, kind: str, name: str, *, version: str = "") -> None:
+        """See `ports.Cluster.delete`."""
+        super().delete(kind, name, version=version)
+        self._revision = super().revision()
 
-    def load(self, saved: tuple[bytes, int]) -> None:
+    def revision(self) -> int:
+        """See `LocalCluster.revision`. It is asked for at each call of a schedule, so it is remembered."""
+        return self._revision
+
+    def save(self) -> tuple[bytes, int, int]:
+        """The whole state, for `load`."""
+        return self._one.serialize(), self._created, self._revision
+
+    def load(self, saved: tuple[bytes, int, int]) -> None:
         """Return to that state."""
-        documents, self._created = saved
+        documents, self._created, self._revision = saved
         self._one.deserialize(documents)
 
     def key(self) -> object:

@@ -5,4 +5,4 @@ from schedules.race import jobs_of_races
 
 
 def test_sixty_four_deliveries_at_once_of_each_event_make_one_job_for_each_dataset() -> None:
-    assert jobs_of_races(keys=20, threads=64) == (20, 20)
+    assert jobs_of_races(keys=10, threads=64) == (10, 10)

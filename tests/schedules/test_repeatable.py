@@ -67,7 +67,7 @@ def test_a_dataset_of_many_objects_that_comes_again_makes_the_same_calls(gate: s
 
 def test_the_schedules_of_a_seed_make_the_same_calls() -> None:
     plan = settings(
-        max_examples=10,
+        max_examples=5,
         stateful_step_count=30,
         database=None,
         phases=[Phase.generate],
