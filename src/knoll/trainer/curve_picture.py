@@ -11,6 +11,7 @@ __all__ = ["draw_curves"]
 
 _MOST_METRICS = 6  # further ones are in curves.json only
 _WIDTH, _HEIGHT = 8.0, 2.4  # inches; the height is that of one chart
+_BELOW, _ABOVE = 0.5, 0.4  # inches for the steps and the title
 
 Values = Callable[[CurvePoint], Mapping[str, float]]
 
@@ -21,8 +22,11 @@ def draw_curves(curves: Curves) -> bytes:
     from matplotlib.figure import Figure  # slow to import
 
     metrics = _names(curves.points, lambda point: point.metrics)[:_MOST_METRICS]
-    figure = Figure(figsize=(_WIDTH, _HEIGHT * (2 + len(metrics))), layout="constrained")
+    height = _HEIGHT * (2 + len(metrics))
+    figure = Figure(figsize=(_WIDTH, height))
     charts: Any = figure.subplots(2 + len(metrics), sharex=True)
+    # a layout that matplotlib finds takes as long as the drawing
+    figure.subplots_adjust(left=0.1, right=0.98, bottom=_BELOW / height, top=1 - _ABOVE / height, hspace=0.12)
     losses, *scores, rates = charts
     _plot(losses, curves, lambda point: point.train, "{} in training")
     _plot(losses, curves, lambda point: point.held_out, "{} held out", linestyle="--")
