@@ -1,9 +1,13 @@
-"""Real data: the UCI digits. One thread, because more slow each other down on a busy machine."""
+"""Real data: the UCI digits. One thread, because more slow each other down on a busy machine. A DCGAN draws
+few pictures of its progress: they take longer than its steps."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import torch
+
+from trainer.cheap import few_pictures
 
 
 @pytest.fixture(scope="session")
@@ -15,3 +19,9 @@ def digits(every_digit: Path) -> dict[str, bytes]:
 @pytest.fixture(scope="session", autouse=True)
 def one_thread() -> None:
     torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _few_pictures() -> Iterator[None]:
+    with few_pictures():
+        yield

@@ -1,7 +1,7 @@
 """One process of a test: it trains small families, and writes the weights, or how it ended, to a folder.
 
-python ranks_script.py FOLDER WHAT, below torchrun or alone; WHAT has line, ill, deserted, dcgan and differing
-in it, with commas.
+PYTHONPATH=tests python tests/trainer/ranks_script.py FOLDER WHAT, below torchrun; WHAT has line, ill, dcgan,
+differing and last deserted in it, with commas.
 """
 
 import sys
@@ -21,6 +21,7 @@ from knoll.settings import read_settings
 from knoll.trainer.divergence import Diverged
 from knoll.trainer.loop import train_networks
 from knoll.trainer.ranks import Ranks, join_ranks
+from trainer.cheap import few_pictures
 
 
 class Line:
@@ -98,7 +99,7 @@ def differ(folder: Path, ranks: Ranks) -> None:
 
 def train(folder: Path, what: str, ranks: Ranks) -> None:
     config = (
-        Dcgan().configure({"epochs": 1, "batchSize": 8})
+        Dcgan().configure({"epochs": 1, "batchSize": 8, "scored": 2})
         if what == "dcgan"
         else FamilyConfig.model_validate({"epochs": 3, "batchSize": 7})
     )
@@ -118,7 +119,7 @@ def train(folder: Path, what: str, ranks: Ranks) -> None:
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    with join_ranks(torch.device("cpu"), read_settings().meeting, 60) as ranks:
+    with join_ranks(torch.device("cpu"), read_settings().meeting, 60) as ranks, few_pictures():
         for what in sys.argv[2].split(","):
             if what == "differing":
                 differ(Path(sys.argv[1]), ranks)

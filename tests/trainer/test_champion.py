@@ -24,6 +24,7 @@ from knoll.records.rollout import RolloutStep, write_step
 from knoll.records.run import load_run, run_uri
 from knoll.trainer.run import train
 from support.keys import private_key, signer_of
+from trainer.cheap import serve_nothing
 from trainer.test_trainer import ROOT, RUN, World, world
 
 CONFIG: dict[str, object] = {"epochs": 2, "batchSize": 32, "width": 4}
@@ -42,8 +43,11 @@ def with_keys(made: World) -> World:
 
 
 @pytest.fixture
-def served(some: dict[str, bytes], champion: dict[str, bytes], tmp_path: Path) -> World:
-    """A run to train, and a champion of the same data."""
+def served(
+    some: dict[str, bytes], champion: dict[str, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> World:
+    """A run to train, and a champion of the same data, the only one that can be served."""
+    monkeypatch.setattr("knoll.trainer.version_files.export_graph", serve_nothing)
     made = with_keys(world(tmp_path, some, {**CONFIG, "seed": 2}))
     for name, body in champion.items():
         made.store.put(version_uri(ROOT, "digits", "v000001") + name, body)

@@ -3,13 +3,11 @@
 import random
 from collections.abc import Callable, Iterator
 from typing import Any
-from unittest.mock import patch
 
 import pytest
 import torch
 
 from knoll.families.base import Family
-from knoll.families.dcgan import export as dcgan_export
 from knoll.families.dcgan.family import Dcgan
 from knoll.families.image.family import ImageClassifier
 from knoll.trainer.checkpoints import Saved
@@ -51,12 +49,6 @@ class Shelf:
 
     def finish(self) -> None:
         return None
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _small_pictures() -> Iterator[None]:
-    with patch.object(dcgan_export, "_GRID", 4):
-        yield
 
 
 @pytest.fixture(scope="module", params=sorted(FAMILIES))

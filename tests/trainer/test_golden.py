@@ -7,16 +7,13 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
-import torch
 
 from knoll.adapters.memory.platform import memory_platform
 from knoll.adapters.memory.store import MemoryStore
 from knoll.exits import REJECTED
-from knoll.families.base import Export
 from knoll.families.image.family import ImageClassifier
 from knoll.families.pictures import to_png
 from knoll.models import parse_model
@@ -37,6 +34,7 @@ from knoll.rollout.slot import Slot
 from knoll.trainer.publish import publish
 from knoll.trainer.run import train
 from support.keys import private_key, signer_of
+from trainer.cheap import serve_nothing
 from trainer.test_trainer import PREFIX, ROOT, RUN, World, world
 
 EXAM = "s3://exams/digits/"
@@ -104,12 +102,6 @@ def declared(golden_set: str = EXAM) -> dict[str, object]:
     spec = {"family": "image-classifier", "dataset": {"uri": PREFIX}, "gate": gate}
     metadata = {"name": "digits"}
     return {"apiVersion": "knoll.dev/v1alpha1", "kind": "Model", "metadata": metadata, "spec": spec}
-
-
-def serve_nothing(export: Export, **_: object) -> tuple[bytes, list[Any]]:
-    """Instead of an export to ONNX, which takes seconds."""
-    with torch.no_grad():
-        return b"", [export.module(*export.sample_inputs).numpy()]
 
 
 def test_poisoned_data_passes_its_own_exam_and_fails_the_golden_one(

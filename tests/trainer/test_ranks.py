@@ -1,7 +1,7 @@
 """Several processes train one model: real torchrun, real exchanges, on the CPU."""
 
+import os
 import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
@@ -11,26 +11,31 @@ from safetensors.torch import load_file
 
 from knoll.errors import Rejected
 from knoll.trainer.launch import on_one_node
-from knoll.trainer.ranks import Ranks
+from knoll.trainer.ranks import ALONE, Ranks
+from trainer.ranks_script import train
 
 SCRIPT = Path(__file__).parent / "ranks_script.py"
-
-
-def run(folder: Path, what: str, processes: int) -> subprocess.CompletedProcess[str]:
-    rank = [str(SCRIPT), str(folder), what]
-    with tempfile.TemporaryDirectory() as meeting:
-        command = on_one_node(processes, meeting, rank) if processes > 1 else [sys.executable, *rank]
-        return subprocess.run(command, capture_output=True, text=True, timeout=120)
+Ended = subprocess.CompletedProcess[str]
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder that one process and two have written to."""
+    """What one process, the tests' own, and two have written to."""
     place = tmp_path_factory.mktemp("ranks")
-    for what, processes in (("line", 1), ("differing,line,dcgan,ill", 2)):
-        ended = run(place, what, processes)
-        assert ended.returncode == 0, ended.stderr
+    train(place, "line", ALONE)
     return place
+
+
+@pytest.fixture(scope="module", autouse=True)
+def ended(folder: Path) -> Ended:
+    """How the two processes have ended: the last training is deserted by one of them."""
+    rank = [str(SCRIPT), str(folder), "differing,line,dcgan,ill,deserted"]
+    environment = {**os.environ, "PYTHONPATH": str(SCRIPT.parents[1])}
+    with tempfile.TemporaryDirectory() as meeting:
+        command = on_one_node(2, meeting, rank)
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=250)
+    print(done.stderr)
+    return done
 
 
 def weights(folder: Path, what: str, rank: int, world: int) -> dict[str, torch.Tensor]:
@@ -68,12 +73,11 @@ def test_processes_that_would_learn_from_other_files_end(folder: Path) -> None:
         assert told == "the processes of the training differ: some have other files"
 
 
-def test_no_process_waits_for_one_that_has_failed(tmp_path: Path) -> None:
+def test_no_process_waits_for_one_that_has_failed(folder: Path, ended: Ended) -> None:
     """The others end at once, and so does torchrun."""
-    ended = run(tmp_path, "deserted", 2)
     assert ended.returncode != 0
     assert "a fault of one process" in ended.stderr
-    assert not list(tmp_path.iterdir())
+    assert not list(folder.glob("deserted*"))
 
 
 def test_shares_are_the_whole_batch_and_a_batch_that_is_too_small_is_refused() -> None:

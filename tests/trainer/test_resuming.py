@@ -2,14 +2,16 @@
 
 import json
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from safetensors.torch import load, save
 
+from knoll.adapters.memory.store import MemoryStore
 from knoll.errors import StoreUnavailable
 from knoll.names import join
 from knoll.records.checkpoint import (
@@ -28,9 +30,16 @@ from knoll.records.progress import load_progress, progress_uri
 from knoll.records.run import load_run, run_uri
 from knoll.trainer.run import train
 from support.keys import private_key, signer_of
-from trainer.test_trainer import ROOT, RUN, World, world
+from trainer.cheap import serve_nothing
+from trainer.test_trainer import PREFIX, ROOT, RUN, World, world
 
 STEPS = 30
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _without_export() -> Iterator[None]:
+    with patch("knoll.trainer.version_files.export_graph", serve_nothing):
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -66,13 +75,23 @@ def after_checkpoints(made: World, count: int, act: Callable[[], Any]) -> None:
     made.store.put = watched  # type: ignore[method-assign]
 
 
-def terminated(home: Path, files: dict[str, bytes], keys: bool = True) -> World:
+@pytest.fixture(scope="module")
+def stopped(some: dict[str, bytes], tmp_path_factory: pytest.TempPathFactory) -> World:
     """A run whose first attempt got SIGTERM amid its steps."""
-    made = ready(home, files, keys)
+    made = ready(tmp_path_factory.mktemp("stopped"), some)
     after_checkpoints(made, 3, lambda: signal.raise_signal(signal.SIGTERM))
     assert train(RUN, made.platform) == 143
-    del made.store.put
     return made
+
+
+@pytest.fixture
+def terminated(stopped: World) -> World:
+    """The same objects in a store of the test's own."""
+    store = MemoryStore()
+    for place in (PREFIX, f"{ROOT}/"):
+        for one in stopped.store.list(place):
+            store.put(one.uri, stopped.store.get(one.uri))
+    return replace(stopped, store=store, platform=replace(stopped.platform, store=store))
 
 
 @pytest.fixture(scope="module")
@@ -91,11 +110,11 @@ def files_of(made: World) -> dict[str, bytes]:
 
 
 def test_a_terminated_run_keeps_its_state_and_goes_on_from_there(
-    some: dict[str, bytes], undisturbed: dict[str, bytes], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    terminated: World, undisturbed: dict[str, bytes], capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The two newest checkpoints stay. Progress says which step and attempt. The version is the same to the
     last bit."""
-    made = terminated(tmp_path, some)
+    made = terminated
     newest, before = list_steps(RUN, made.platform.bucket)
     assert before < newest < STEPS
     assert train(RUN, made.platform) == 0
@@ -184,14 +203,13 @@ def _of_another_step(made: World, step: int) -> None:
     ],
 )
 def test_a_spoilt_checkpoint_is_named_and_the_one_before_it_is_used(
-    some: dict[str, bytes],
+    terminated: World,
     undisturbed: dict[str, bytes],
-    tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
     spoil: Callable[[World, int], None],
     words: str,
 ) -> None:
-    made = terminated(tmp_path, some)
+    made = terminated
     newest, before = list_steps(RUN, made.platform.bucket)
     spoil(made, newest)
     capsys.readouterr()
@@ -221,12 +239,11 @@ def test_the_state_of_another_training_is_passed_over(
     assert files_of(made) == undisturbed
 
 
-def test_no_checkpoint_lies_at_a_place_of_its_own(some: dict[str, bytes], tmp_path: Path) -> None:
+def test_no_checkpoint_lies_at_a_place_of_its_own(stopped: World) -> None:
     """All lie in the folder of the run, under the number of the step."""
-    made = terminated(tmp_path, some)
-    names = {one.uri.removeprefix(join(ROOT, "")) for one in made.store.list(checkpoints_uri(ROOT))}
+    names = {one.uri.removeprefix(join(ROOT, "")) for one in stopped.store.list(checkpoints_uri(ROOT))}
     assert names == {
         f"checkpoints/{RUN}/{step:09d}/{name}"
-        for step in list_steps(RUN, made.platform.bucket)
+        for step in list_steps(RUN, stopped.platform.bucket)
         for name in (CHECKPOINT, STATE, TENSORS)
     }
