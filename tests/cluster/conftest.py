@@ -38,6 +38,7 @@ from knoll.names import join, run_id
 from knoll.ports import Bucket, Document
 from knoll.records.attestation import attest
 from knoll.records.claim import claim_uri
+from knoll.records.late_cause import late_cause_uri
 from knoll.records.manifest import (
     ATTESTATION,
     entry_of,
@@ -539,7 +540,7 @@ def seven(digits: Callable[..., Path]) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class First:
-    """What existed when the first version became champion: what opened its run, and its answer."""
+    """What existed when the first version became champion: which event told of its data, and its answer."""
 
     jobs: int
     runs: int
@@ -560,5 +561,7 @@ def first(installation: Installation, digits: Callable[..., Path], seven: dict[s
     jobs, runs, versions = (
         len(found("digits")) for found in (installation.jobs, installation.runs, installation.versions)
     )
-    cause = installation.record(run_uri(installation.root, installation.runs("digits")[0]))["cause"]["type"]
+    run = load_run(installation.store.get(run_uri(installation.root, installation.runs("digits")[0])))
+    late = installation.record(late_cause_uri(installation.root, run.id))
+    cause = (late or {"cause": run.cause})["cause"]["type"]
     return First(jobs, runs, versions, cause, installation.predict("digits", seven))

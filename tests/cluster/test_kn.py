@@ -155,7 +155,11 @@ def test_each_wish_about_a_rollout_is_granted(
     installation.until(lambda: "Shift 20" in installation.steps("steered", one), 180)
     steer("promote", "--full")
     installation.until(lambda: installation.status("steered").get("champion") == one, 180)
-    assert installation.predict("steered", seven).headers["x-model-version"] == one
+
+    def answers() -> bool:
+        return bool(installation.predict("steered", seven).headers.get("x-model-version") == one)
+
+    installation.until(answers, 60)
     policy = tmp_path / "policy.yaml"
     policy.write_text("rollout: {steps: [20], minRequests: 100}")
     replayed = kn(
