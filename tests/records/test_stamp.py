@@ -16,6 +16,7 @@ from knoll.records.claim import Claim, claim_uri, find_claim, load_claim, write_
 from knoll.records.evidence import Report, find_reports, load_report, report_uri, write_report
 from knoll.records.golden import load_golden
 from knoll.records.labels import load_labels
+from knoll.records.late_cause import load_late_cause
 from knoll.records.outcome import Outcome, find_outcome, load_outcome, outcome_uri, write_outcome
 from knoll.records.record import LENIENT
 from knoll.records.recorded import load_recorded
@@ -61,6 +62,7 @@ STEP = stamped(replace(GOLDEN_STEP, stamp=""), bucket())  # with all fields that
         ("checkpoints/flowers-0123456789abcdef0123/000000420/checkpoint.json", load_checkpoint),
         ("outcomes/flowers-0123456789abcdef0123.json", load_outcome),
         ("claims/digits/v000001", load_claim),
+        ("causes/digits-2a52718dd56db67d0e2f.json", load_late_cause),
         ("golden/digits/95cd3daa3c69f6434031091e9ecc634a932139b7718f2e60434ac80547cbae1d.json", load_golden),
     ],
 )

@@ -24,9 +24,9 @@ def why(
     Each step lists the arms judged so far: E with its bound, L with its bound if the arm can pass, and the
     amount of evidence.
 
-    JSON: {model, event, openedBy, data: {digest, uri, objects, bytes, landedAt}, run, gate,
-    checks: {NAME: {value, champion, atLeast, atMost, maxRegression, fault}}, version, comparison, rollout: [{..., verdict: {ARM:
-    {e, failAt, support, passAt, judged, margin, asked}}}], verdict: {version, verdict, reason}|null}.
+    JSON: {model, event, openedBy, data: {digest, uri, objects, bytes, landedAt}, run, gate, checks: {NAME:
+    {value, champion, atLeast, atMost, maxRegression, fault}}, version, comparison, rollout: [{..., verdict:
+    {ARM: {e, failAt, support, passAt, judged, margin, asked}}}], verdict: {version, verdict, reason}|null}.
     Next: knoll runs logs RUN, knoll rollout status MODEL
     """
     from knoll.cli.render.trail import trail_tree
