@@ -94,7 +94,7 @@ class Saved:
     """A world at a moment."""
 
     objects: tuple[Any, ...]
-    documents: tuple[bytes, int]
+    documents: tuple[bytes, int, int]
     present: datetime
     names: int
     mine: Mapping[str, Any]

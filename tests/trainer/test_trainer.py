@@ -6,6 +6,7 @@ import re
 import signal
 from dataclasses import dataclass
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 import yaml
@@ -333,11 +334,11 @@ def test_a_config_that_the_family_does_not_know_rejects_the_run(
 def test_the_record_of_a_run_is_read_once(
     some: dict[str, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ready, read = world(tmp_path, some, {"epoch": 3}), []
-    get = ready.store.get
-    monkeypatch.setattr(ready.store, "get", lambda uri, **more: read.append(uri) or get(uri, **more))
+    ready = world(tmp_path, some, {"epoch": 3})
+    get = Mock(wraps=ready.store.get)
+    monkeypatch.setattr(ready.store, "get", get)
     assert train(RUN, ready.platform) == 65
-    assert read.count(run_uri(ROOT, RUN)) == 1
+    assert [one.args[0] for one in get.call_args_list].count(run_uri(ROOT, RUN)) == 1
 
 
 def test_a_run_without_a_record_is_tried_again_later(tmp_path: Path) -> None:

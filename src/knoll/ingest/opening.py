@@ -117,8 +117,9 @@ def note_late_cause(id: str, cause: Event, bucket: Bucket) -> None:
     event was handled. An event from after that tells of a later upload of the same data."""
     with suppress(NewerSchema, Rejected, TypeError, ValueError):  # a time that is none, or has no zone
         run = find_run(id, bucket)
-        is_late = run is not None and not run.cause.get("type", "").startswith(OBJECT_CREATED)
-        if is_late and datetime.fromisoformat(cause.time) <= datetime.fromisoformat(run.created_at):
+        if run is None or run.cause.get("type", "").startswith(OBJECT_CREATED):
+            return
+        if datetime.fromisoformat(cause.time) <= datetime.fromisoformat(run.created_at):
             write_late_cause(LateCause(id, _with_correlation(cause)), bucket)
 
 

@@ -72,7 +72,7 @@ class Record:
 
     def fields(self) -> dict[str, Any]:
         """What the JSON has; `needs` only where it says something."""
-        found = _as_json(self)
+        found: dict[str, Any] = _as_json(self)
         if not self.needs:
             del found["needs"]
         return found
