@@ -154,6 +154,26 @@ def test_another_golden_set_asks_for_another_run() -> None:
     assert "golden set is none now" in why_not_asked(run, plain)
 
 
+def test_other_compressed_graphs_ask_for_another_run() -> None:
+    """The order in which they are named does not matter, nor a default that is written down."""
+    plain, first, same, other = (
+        parse_model(document(compression=compression))
+        for compression in (
+            None,
+            {"candidates": ["int8", "fp16"]},
+            {"candidates": ["fp16", "int8"], "maxLoss": 0.01},
+            {"candidates": ["fp16", "int8"], "maxLoss": 0.02},
+        )
+    )
+    assert plain.config_digest == parse_model(document()).config_digest
+    assert first.config_digest == same.config_digest
+    assert len({plain.config_digest, first.config_digest, other.config_digest}) == 3
+    asked = {"candidates": ["fp16", "int8"]}
+    run = Run("digits-0", "digits", "image-classifier", "d", "s3://d", {}, "now", compression=asked)
+    assert why_not_asked(run, first) == ""
+    assert why_not_asked(run, plain) == "the Model asks for other compressed graphs now"
+
+
 def test_a_dataset_is_the_same_whatever_the_order_of_its_listing() -> None:
     objects = [DatasetObject(f"s3://data/digits/{number}", f"etag{number}", number) for number in range(50)]
     shuffled = random.Random(1).sample(objects, len(objects))

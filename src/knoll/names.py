@@ -63,13 +63,20 @@ def config_digest(
     most_bad: float = 0,
     keep: str = "last",
     patience: int | None = None,
+    compressed: Mapping[str, Any] | None = None,
 ) -> str:
     """Identity of a family with its config, of the golden set, if there is one, of the share of files that
-    may be bad, if any may be, and of the end of the training, unless that is the last epoch with its weights:
-    what is trained and scored, apart from the data."""
+    may be bad, if any may be, of the end of the training, unless that is the last epoch with its weights, and
+    of the graphs that are tried, if there are any: what is trained and scored, apart from the data."""
     more = [*([golden_set] if golden_set else []), *([f"most bad: {most_bad!r}"] if most_bad else [])]
     ended = [f"keep: {keep}, patience: {patience or 0}"] if patience or keep != "last" else []
-    return digest([family, json.dumps(dict(config), sort_keys=True, separators=(",", ":")), *more, *ended])
+    tried = [f"compressed: {_as_text(compressed)}"] if compressed else []
+    return digest([family, _as_text(config), *more, *ended, *tried])
+
+
+def _as_text(fields: Mapping[str, Any]) -> str:
+    """The same JSON for the same fields."""
+    return json.dumps(dict(fields), sort_keys=True, separators=(",", ":"))
 
 
 def run_id(model: str, dataset_digest: str, config_digest: str, again: int = 0) -> str:

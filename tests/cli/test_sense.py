@@ -80,6 +80,20 @@ def test_a_field_that_a_family_does_not_have_is_named(monkeypatch: pytest.Monkey
     ]
 
 
+def test_graphs_are_compared_by_a_metric_that_the_family_has() -> None:
+    """Else all of them would be left out after a training."""
+    faults = []
+    for metric in ("accuracy", "acuracy"):
+        text = model_yaml("cli-data", gate="null", compression=f"{{metric: {metric}}}")
+        (one,) = read_yaml(text, "model.yaml")
+        faults.append([str(fault) for fault in faults_of_sense(one.value, "knoll-models")])
+    assert faults[0] == []
+    assert faults[1] == [
+        "spec.compression.metric: the family image-classifier has no metric 'acuracy'; did you mean "
+        "accuracy? (one of: accuracy, loss, macro_f1)"
+    ]
+
+
 class People(Declaration[FamilyConfig]):
     """A family that knows two things of a person."""
 

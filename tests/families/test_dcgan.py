@@ -134,7 +134,7 @@ def test_the_two_networks_are_stepped_in_turn_and_the_result_can_be_served() -> 
     assert set(metrics) == set(on_golden) == {"frechet_pixels", "diversity"}
     assert (len(exam.held_out[0]), on_golden == metrics) == (9, False)
     export = FAMILY.export(trained.networks, examples, config)
-    _, (answers,) = export_graph(export)
+    (answers,) = export_graph(export).outputs
     assert answers.shape == (len(export.samples), 3, 56, 56)
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 import numpy as np
+import onnx
 import pytest
 import torch
 from torch import nn
@@ -38,9 +39,12 @@ def test_several_inputs_and_outputs_have_names_types_and_samples() -> None:
     ]
     assert export.samples[2] == {"user": 4, "item": 2}
     inputs = decode(list(export.samples), export.signature)
-    body, answers = export_graph(export, threads=1)
-    again = run_graph(body, [inputs["user"], inputs["item"]], threads=1)
-    assert all(np.allclose(one, other) for one, other in zip(answers, again, strict=True))
+    exported = export_graph(export, threads=1)
+    again = run_graph(exported.body, [inputs["user"], inputs["item"]], threads=1)
+    assert all(np.allclose(one, other) for one, other in zip(exported.outputs, again, strict=True))
+    assert set(exported.parity) == {"rating", "vector"}
+    assert all(0 <= apart < 1e-5 for apart in exported.parity.values())
+    assert [one.version for one in onnx.load_model_from_string(exported.body).opset_import] == [20]
 
 
 class Several(ExportPart[FamilyConfig]):

@@ -29,6 +29,7 @@ from knoll.families import FAMILIES, find_family
 from knoll.models import parse_model
 from knoll.records.checksums import load_checksums
 from knoll.records.claim import load_claim
+from knoll.records.compression import load_compression
 from knoll.records.dataset import load_dataset
 from knoll.records.dead_letter import load_death, load_resend
 from knoll.records.evidence import load_report
@@ -52,6 +53,7 @@ _ROOM = 2**22  # bytes that an archive may unpack to
 _LOADERS = (
     *(load_checksums, load_claim, load_dataset, load_death, load_resend, load_report, load_manifest),
     *(load_outcome, load_probe, load_progress, load_step, load_run, load_samples, load_signature),
+    load_compression,
 )
 _ASKED = Signature(
     inputs=(

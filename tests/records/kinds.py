@@ -15,6 +15,7 @@ from knoll.records.attestation import Attestation, load_attestation
 from knoll.records.checkpoint import Checkpoint, load_checkpoint
 from knoll.records.checksums import load_checksums
 from knoll.records.claim import Claim, load_claim
+from knoll.records.compression import Compression, load_compression
 from knoll.records.curves import Curves, load_curves
 from knoll.records.dataset import Dataset, load_dataset
 from knoll.records.dead_letter import DeathRecord, Resend, load_death, load_resend
@@ -233,6 +234,13 @@ KINDS = (
         r"models/[^/]+/v\d+/curves\.json",
         load_curves,
         {"steps": 36, "held_out": 72, "points": [{"step": 36, "epoch": 3, "train": {"classifier": 0.5}}]},
+    ),
+    Kind(
+        "list of tried graphs",
+        Compression.__name__,
+        r"models/[^/]+/v\d+/compression\.json",
+        load_compression,
+        {"metric": "accuracy", "max_loss": 0.01, "served": "fp32", "graphs": [{"name": "fp32", "why": "it"}]},
     ),
     Kind("rollout step", RolloutStep.__name__, r"rollouts/[^/]+/[^/]+/\d+\.json", load_step, _STEP),
     Kind(

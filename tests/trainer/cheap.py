@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 from unittest.mock import patch
 
 import torch
 
 from knoll.families.base import Export
 from knoll.families.dcgan import export, learning
+from knoll.trainer.graph import ExportedGraph
 
 __all__ = ["few_pictures", "serve_nothing"]
 
@@ -20,7 +20,7 @@ def few_pictures() -> Iterator[None]:
         yield
 
 
-def serve_nothing(export: Export, **_: object) -> tuple[bytes, list[Any]]:
+def serve_nothing(export: Export, **_: object) -> ExportedGraph:
     """Instead of an export to ONNX, which takes seconds."""
     with torch.no_grad():
-        return b"", [export.module(*export.sample_inputs).numpy()]
+        return ExportedGraph(b"", [export.module(*export.sample_inputs).numpy()], {})

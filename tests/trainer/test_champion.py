@@ -47,7 +47,7 @@ def served(
     some: dict[str, bytes], champion: dict[str, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> World:
     """A run to train, and a champion of the same data, the only one that can be served."""
-    monkeypatch.setattr("knoll.trainer.version_files.export_graph", serve_nothing)
+    monkeypatch.setattr("knoll.trainer.served_files.export_graph", serve_nothing)
     made = with_keys(world(tmp_path, some, {**CONFIG, "seed": 2}))
     for name, body in champion.items():
         made.store.put(version_uri(ROOT, "digits", "v000001") + name, body)

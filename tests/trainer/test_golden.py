@@ -109,7 +109,7 @@ def test_poisoned_data_passes_its_own_exam_and_fails_the_golden_one(
 ) -> None:
     """All labels are flipped, those of the held-out examples, too. Both scores are in the manifest, in the
     outcome and on the card, and the gate refuses the version."""
-    monkeypatch.setattr("knoll.trainer.version_files.export_graph", serve_nothing)
+    monkeypatch.setattr("knoll.trainer.served_files.export_graph", serve_nothing)
     monkeypatch.setattr(ImageClassifier, "final_pictures", lambda *_: {})
     ready = asked(exam, flipped(some))
     assert train(RUN, ready.platform) == 0

@@ -38,7 +38,7 @@ STEPS = 30
 
 @pytest.fixture(scope="module", autouse=True)
 def _without_export() -> Iterator[None]:
-    with patch("knoll.trainer.version_files.export_graph", serve_nothing):
+    with patch("knoll.trainer.served_files.export_graph", serve_nothing):
         yield
 
 

@@ -26,6 +26,7 @@ from knoll.quoting import shown
 __all__ = ["clashes", "faults_of_sense", "shortages"]
 
 _DATA, _GOLDEN_SET = ("spec", "dataset", "uri"), ("spec", "gate", "goldenSet")
+_COMPARED = ("spec", "compression", "metric")
 _REDACT = ("spec", "rollout", "recorded", "redact")
 _MOST_PROCESSES = 16  # of a node
 _FIELDS = ("apiVersion", "kind", "metadata", "spec", "status")
@@ -99,10 +100,18 @@ def _family_faults(document: Any, family: str) -> Iterator[Fault]:
             yield from faults_of_gate(gate, declared)
         if declared:
             yield from _redact_faults(_at(document, *_REDACT), declared)
+            yield from _compression_faults(_at(document, *_COMPARED), declared)
         if declared and isinstance(config, Mapping):
             declared.configure(config)
     except InvalidModel as error:
         yield from error.faults
+
+
+def _compression_faults(metric: Any, declared: Declaration[Any]) -> Iterator[Fault]:
+    known = [one.name for one in declared.metrics]
+    if isinstance(metric, str) and metric not in known:
+        what = f"the family {declared.name} has no metric {shown(metric)}{did_you_mean(metric, known)}"
+        yield Fault(_COMPARED, f"{what} (one of: {', '.join(known)})")
 
 
 def _redact_faults(names: Any, declared: Declaration[Any]) -> Iterator[Fault]:

@@ -158,6 +158,7 @@ def _run(id: str, document: Document, dataset: Dataset, now: datetime, bucket: B
         keep=model.training.keep,
         patience=model.training.patience or 0,
         rank_timeout=model.training.rank_timeout,
+        compression=model.compressed,
     )
 
 

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from knoll.models.compression import CompressionSpec
 from knoll.models.dataset import DatasetSpec, LandedSpec, Spec
 from knoll.models.gate import GateSpec
 from knoll.models.hooks import HookSpec
@@ -16,6 +17,7 @@ from knoll.models.units import PositiveSeconds, Seconds, form, unit
 from knoll.names import config_digest
 
 __all__ = [
+    "CompressionSpec",
     "DatasetSpec",
     "GateSpec",
     "HookSpec",
@@ -159,6 +161,11 @@ class ModelSpec(Spec):
     )
     dataset: DatasetSpec = Field(description="Where the data lands")
     training: TrainingSpec = Field(default_factory=TrainingSpec, description="How it is trained")
+    compression: CompressionSpec | None = Field(
+        default=None,
+        description="Which smaller or faster graphs may be served in place of the exported one",
+        json_schema_extra={"none": "the exported one is served"},
+    )
     gate: GateSpec | None = Field(
         default=None,
         description="What a version must reach before it gets traffic",
@@ -188,6 +195,11 @@ class ModelSpec(Spec):
         return self.gate.min_agreement if self.gate else default
 
     @property
+    def compressed(self) -> Mapping[str, Any]:
+        """The graphs that are tried, as a run keeps it; empty if there are none."""
+        return self.compression.asked() if self.compression else {}
+
+    @property
     def asks_approval(self) -> bool:
         """Whether each version waits until a human approves it."""
         return self.gate is not None and self.gate.approval == "manual"
@@ -202,4 +214,5 @@ class Model(ModelSpec):
     def config_digest(self) -> str:
         """Identity of what is trained and scored, apart from the data."""
         how = self.training
-        return config_digest(self.family, how.config, self.golden_set, how.most_bad, how.keep, how.patience)
+        end = how.keep, how.patience
+        return config_digest(self.family, how.config, self.golden_set, how.most_bad, *end, self.compressed)

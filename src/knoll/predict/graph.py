@@ -16,6 +16,7 @@ from knoll.codecs import DECODERS, DTYPES, ENCODERS, Array, decode, encode
 from knoll.errors import InvalidInstance, InvalidVersion
 from knoll.predict.loading import Version
 from knoll.predict.memory_limit import UNLIMITED, resident
+from knoll.records.samples import Samples
 from knoll.records.signature import Signature
 
 __all__ = ["Graph", "agree", "warm_up"]
@@ -24,7 +25,6 @@ _WARM_UPS = 8
 _BATCH = 32  # examples that a graph is given at once
 _FOR_BATCH = 8  # one part of the memory in so many, for one batch
 _BATCH_BYTES = 8 * 2**20  # of their inputs and outputs: between them a graph takes some times as much
-_TOLERANCE = 1e-3  # of a number, relative and absolute
 _MUCH = 8 * 2**20  # bytes of memory for a run beside others
 _PIXEL_TOLERANCE = 2.0  # mean difference of a picture's pixels, of 255
 
@@ -98,7 +98,7 @@ def warm_up(graph: Graph, version: Version, limit: int = UNLIMITED) -> None:
             raise InvalidVersion(f"sample {index} cannot be answered: {error}") from error
         except Exception as error:  # the runtime's own kinds, such as of a shape that does not fit
             raise InvalidVersion(f"sample {index} cannot be answered: {type(error).__name__}") from error
-        if sample.prediction is not None and not agree(sample.prediction, prediction):
+        if sample.prediction is not None and not agree(sample.prediction, prediction, version.tolerance):
             raise InvalidVersion(
                 f"sample {index} is not answered as it was when {version.manifest.version} was trained"
             )
@@ -106,7 +106,7 @@ def warm_up(graph: Graph, version: Version, limit: int = UNLIMITED) -> None:
         graph.fit_batch(decode([version.samples[0].instance], graph.signature), limit // _FOR_BATCH)
 
 
-def agree(expected: Any, found: Any) -> bool:
+def agree(expected: Any, found: Any, tolerance: float = Samples.tolerance) -> bool:
     """Whether two predictions are the same: labels exactly, numbers and pixels nearly, because another CPU
     may round differently."""
     match expected, found:
@@ -114,12 +114,14 @@ def agree(expected: Any, found: Any) -> bool:
             return _same_picture(ours, theirs)
         case dict(), dict():
             return expected.keys() == found.keys() and all(
-                agree(expected[key], found[key]) for key in expected
+                agree(expected[key], found[key], tolerance) for key in expected
             )
         case list(), list():
-            return len(expected) == len(found) and all(map(agree, expected, found))
+            return len(expected) == len(found) and all(
+                agree(one, other, tolerance) for one, other in zip(expected, found, strict=True)
+            )
         case (int() | float(), int() | float()):
-            return bool(np.isclose(expected, found, rtol=_TOLERANCE, atol=_TOLERANCE))
+            return bool(np.isclose(expected, found, rtol=tolerance, atol=tolerance))
     return bool(expected == found)
 
 

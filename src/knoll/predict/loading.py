@@ -15,7 +15,7 @@ from knoll.names import split_uri
 from knoll.ports import ObjectInfo
 from knoll.predict.folder import Folder
 from knoll.records.manifest import GRAPH, SEALS, Manifest, Sealed, entry_of, not_as_trained, verify
-from knoll.records.samples import SAMPLES, Sample, load_samples
+from knoll.records.samples import SAMPLES, Sample, Samples, load_samples
 from knoll.records.signature import SIGNATURE, Signature, load_signature
 from knoll.records.version_folder import Source, VersionFolder, wrong_sizes
 
@@ -30,13 +30,15 @@ _EMPTY = entry_of(b"")
 
 @dataclass(frozen=True)
 class Version:
-    """A verified version. `graph` is its ONNX model, `digest` the sha256 of manifest.json in hex."""
+    """A verified version. `graph` is its ONNX model, `digest` the sha256 of manifest.json in hex, `tolerance`
+    that of the numbers in its samples."""
 
     manifest: Manifest
     digest: str
     signature: Signature
     graph: bytes = field(repr=False)
     samples: Sequence[Sample] = field(repr=False)
+    tolerance: float = Samples.tolerance
 
 
 def fetch_version(store: Source, uri: str, model: str, pin: str = "", keys: str = "") -> Version:
@@ -101,5 +103,5 @@ def _read(manifest: Manifest, digest: str, files: Mapping[str, bytes]) -> Versio
     for name in (GRAPH, SIGNATURE, SAMPLES):
         if name not in files:
             raise InvalidVersion(f"{manifest.model} {manifest.version} has no {name}")
-    signature, samples = load_signature(files[SIGNATURE]), load_samples(files[SAMPLES]).samples
-    return Version(manifest, digest, signature, files[GRAPH], samples)
+    signature, kept = load_signature(files[SIGNATURE]), load_samples(files[SAMPLES])
+    return Version(manifest, digest, signature, files[GRAPH], kept.samples, kept.tolerance)

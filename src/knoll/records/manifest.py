@@ -7,6 +7,7 @@
         samples.json        requests and their answers: warm-up before ready, replay during a canary
         README.md           model card
         *.png               pictures: confusion matrix, sample grids, curves
+        compression.json    the graphs that were tried as model.onnx (see `knoll.records.compression`)
         curves.json         losses, metrics and learning rates over the training (see `knoll.records.curves`)
         attestation.json    who has signed the manifest (see `knoll.records.attestation`)
         manifest.json       written last: size and sha256 of every file above, and the version's origin
@@ -88,7 +89,8 @@ FileEntries = Annotated[
 class Manifest(Record):
     """What a version is and where it comes from. `files` has names relative to the version's folder.
     `metrics` are those on the held-out examples, `slices` those of parts of them, by metric and part.
-    `champion` has the champion's on the same examples, `golden` those on the golden set, if there is one."""
+    `champion` has the champion's on the same examples, `golden` those on the golden set, if there is one.
+    `parity` says by how much the exported graph differed from its network at most, by output."""
 
     model: str
     version: str
@@ -104,6 +106,7 @@ class Manifest(Record):
     golden: GoldenScore | None = None
     slices: Slices = field(default_factory=dict)
     champion: ChampionScore | None = None
+    parity: Numbers = field(default_factory=dict)
 
 
 load_manifest = reader(Manifest, "manifest", file="manifest.json", fault=InvalidVersion)

@@ -72,7 +72,7 @@ class StepsTaken:
 class Progress(Record):
     """How far a run is; field names as in Kubeflow's trainerStatus.
 
-    `state` is one word for what the trainer does, such as reading or training. Before it starts, `state` is
+    `state` says what the trainer does, such as reading, or compressing: int8. Before it starts, `state` is
     BLOCKED if the cluster admits no Job, or WAITING if the Job's Pod cannot start; `reason` says why.
     While the data is read, `reading` says how much of it; `curve` has some of the losses so far. `attempt`
     counts from 1; it is 0 before the first one. If it goes on from a checkpoint, `resumed_step` is the step

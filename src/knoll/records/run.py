@@ -46,7 +46,8 @@ class Run(Stamped):
     the trainer writes a checkpoint, and it keeps the newest `checkpoint_keep`. `most_bad` is the share of
     files that may be bad, and is then left out. `keep` says which weights become the version, best or last.
     The training ends when its held-out loss has not fallen for `patience` epochs; 0 is never. Its processes
-    wait `rank_timeout` seconds for each other.
+    wait `rank_timeout` seconds for each other. `compression` says which graphs are tried in place of the
+    exported one, as `CompressionSpec.asked` has it; it is empty for none.
     """
 
     id: str
@@ -73,6 +74,7 @@ class Run(Stamped):
     keep: str = "last"
     patience: int = 0
     rank_timeout: float = 600.0
+    compression: Fields = field(default_factory=dict)
 
     @property
     def processes(self) -> int:
@@ -120,7 +122,9 @@ def why_not_asked(run: Run, model: Model) -> str:
         return f"the Model's golden set is {after} now, and was {before}"
     if run.most_bad != model.training.most_bad:
         return f"the Model lets {model.training.most_bad:g} of the files be bad now, and let {run.most_bad:g}"
-    end = run.keep, run.patience
+    if run.compression != model.compressed:
+        return "the Model asks for other compressed graphs now"
+    end = run.keep, run.patience, run.compression
     if config_digest(run.family, run.config, run.golden_set, run.most_bad, *end) != model.config_digest:
         return "the Model's config has changed since"
     if run.prefix not in ("", model.dataset.uri):

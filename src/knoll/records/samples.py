@@ -47,17 +47,19 @@ class Sample:
 @with_config(LENIENT)
 @dataclass(frozen=True)
 class Samples(Record):
-    """All samples of a version."""
+    """All samples of a version. On another CPU the numbers of a prediction may differ by `tolerance`, both
+    relative and absolute."""
 
     samples: tuple[Sample, ...]
+    tolerance: float = 1e-3
 
 
 _read = reader(Samples, "list of samples", file=SAMPLES, fault=InvalidVersion)
 
 
-def encode_samples(samples: Iterable[Sample]) -> bytes:
+def encode_samples(samples: Iterable[Sample], tolerance: float = Samples.tolerance) -> bytes:
     """The content of samples.json."""
-    return Samples(tuple(samples)).encode()
+    return Samples(tuple(samples), tolerance).encode()
 
 
 def load_samples(body: bytes) -> Samples:

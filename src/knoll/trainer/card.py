@@ -13,12 +13,14 @@ import yaml
 
 from knoll.families.base import Baseline, Metric
 from knoll.quantities import counted
+from knoll.records.compression import Compression
 from knoll.records.curves import CURVES, CURVES_PICTURE, Curves
 from knoll.records.golden import GoldenScore
 from knoll.records.run import Run
 from knoll.records.samples import Sample
 from knoll.records.signature import Signature
 from knoll.trainer.card_calls import how_to_call
+from knoll.trainer.card_compression import compression_section
 from knoll.trainer.card_data import DataFacts, data_section
 from knoll.trainer.card_text import bullets, code, literal, section, table
 
@@ -33,7 +35,7 @@ class CardFacts:
     """What a card tells. `use` is what the family is for, and `limits` are sentences on what it cannot.
     `baseline` has the metrics of a naive answer, `golden` the score on the golden set, if there are any.
     `pictures` are names of files in the version's folder, and `curves` those of the training. `notes` are
-    sentences on what the owner of the data may not expect."""
+    sentences on what the owner of the data may not expect. `compression` has the graphs that were tried."""
 
     run: Run
     task: str
@@ -50,6 +52,7 @@ class CardFacts:
     notes: tuple[str, ...] = ()
     baseline: Baseline | None = None
     golden: GoldenScore | None = None
+    compression: Compression | None = None
 
 
 def model_card(facts: CardFacts, version: str) -> str:
@@ -64,6 +67,7 @@ def model_card(facts: CardFacts, version: str) -> str:
         section("Metrics", *_metrics(facts)),
         data_section(facts.data, run.dataset_digest),
         section("Training", *_training(facts)),
+        compression_section(facts.compression),
         section("Notes", bullets(map(literal, facts.notes))),
         section("Config", table(("field", "value"), _config(facts.config))),
         section("Repeat it", _repeat(facts.config)),

@@ -7,19 +7,17 @@ no such score.
 
 from collections.abc import Callable, Mapping
 
-import torch
-
 from knoll.errors import NotFound, Rejected, StoreUnavailable
-from knoll.families.base import Batch, ServedGraph
+from knoll.families.base import ServedGraph
 from knoll.ports import Platform
 from knoll.quoting import escaped
 from knoll.records.champion_score import ChampionScore
-from knoll.records.manifest import GRAPH, Manifest, entry_of, not_as_trained
+from knoll.records.manifest import GRAPH, Manifest, Sealed, entry_of, not_as_trained
 from knoll.records.rollout import find_champion
 from knoll.records.run import Run
 from knoll.records.signature import SIGNATURE, load_signature
 from knoll.records.version_folder import VersionFolder, version_folder
-from knoll.trainer.graph import open_graph
+from knoll.trainer.graph import serve_graph
 from knoll.trainer.learning import Learnt
 
 __all__ = ["score_champion"]
@@ -42,20 +40,19 @@ def score_champion(
 
 
 def _scored(version: str, run: Run, learnt: Learnt, platform: Platform) -> ChampionScore:
+    sealed, served = _open(version, run, platform, learnt.threads)
+    found = learnt.family.score_served(served, learnt.examples, learnt.config)
+    return ChampionScore(version, sealed.sha256, found.metrics, found.slices)
+
+
+def _open(version: str, run: Run, platform: Platform, threads: int) -> tuple[Sealed, ServedGraph]:
     folder = version_folder(run.model, version, platform.bucket)
     sealed = folder.read_sealed("")
     folder.check_signed(sealed, platform.settings.verify_key)
     if sealed.manifest.family != run.family:
         raise Rejected(f"it is of the family {sealed.manifest.family}")
     files = _read(folder, sealed.manifest)
-    run_graph = open_graph(files[GRAPH], threads=learnt.threads)
-
-    def answer(batch: Batch) -> Batch:
-        return tuple(map(torch.from_numpy, run_graph([column.numpy() for column in batch])))
-
-    served = ServedGraph(load_signature(files[SIGNATURE]), answer)
-    found = learnt.family.score_served(served, learnt.examples, learnt.config)
-    return ChampionScore(version, sealed.sha256, found.metrics, found.slices)
+    return sealed, serve_graph(load_signature(files[SIGNATURE]), files[GRAPH], threads=threads)
 
 
 def _read(folder: VersionFolder, manifest: Manifest) -> Mapping[str, bytes]:

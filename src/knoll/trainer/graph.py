@@ -6,7 +6,8 @@ that is served.
 
 import logging
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,19 +17,30 @@ import torch
 from numpy.typing import NDArray
 
 from knoll.errors import Rejected
-from knoll.families.base import Export
+from knoll.families.base import Batch, Export, ServedGraph
+from knoll.records.signature import Signature
 
-__all__ = ["RunGraph", "export_graph", "open_graph", "run_graph"]
+__all__ = ["ExportedGraph", "RunGraph", "export_graph", "open_graph", "run_graph", "serve_graph"]
 
 RunGraph = Callable[[list[NDArray[Any]]], list[NDArray[Any]]]
 
 _RELATIVE, _ABSOLUTE = 1e-3, 1e-4
+_OPSET = 20  # of ONNX, whichever one torch prefers
 
 
-def export_graph(export: Export, *, threads: int = 0) -> tuple[bytes, list[NDArray[Any]]]:
-    """The ONNX model, which takes any batch size, and its outputs for the samples. Raises Rejected if the
-    network answers otherwise."""
-    body = _to_onnx(export)
+@dataclass(frozen=True)
+class ExportedGraph:
+    """The ONNX model, which takes any batch size, and its outputs for the samples. `parity` says by how much
+    they differ from those of the network at most, by output."""
+
+    body: bytes
+    outputs: Sequence[NDArray[Any]]
+    parity: Mapping[str, float]
+
+
+def export_graph(export: Export, *, threads: int = 0) -> ExportedGraph:
+    """The graph of the network. Raises Rejected if it answers the samples otherwise."""
+    parity, body = dict[str, float](), _to_onnx(export)
     onnx.checker.check_model(onnx.load_model_from_string(body), full_check=True)
     answers = run_graph(body, [column.numpy() for column in export.sample_inputs], threads=threads)
     with torch.no_grad():
@@ -36,13 +48,14 @@ def export_graph(export: Export, *, threads: int = 0) -> tuple[bytes, list[NDArr
     for tensor, answer, want in zip(
         export.signature.outputs, answers, wanted if isinstance(wanted, tuple) else (wanted,), strict=True
     ):
+        parity[tensor.name] = float(np.abs(answer - want.numpy()).max())
         if not np.allclose(answer, want.numpy(), rtol=_RELATIVE, atol=_ABSOLUTE):
-            apart = float(np.abs(answer - want.numpy()).max())
+            apart = parity[tensor.name]
             raise Rejected(
                 f"the exported graph differs from the network: output {tensor.name} by {apart:.2g}",
                 fix="report this as a fault of knoll",
             )
-    return body, answers
+    return ExportedGraph(body, answers, parity)
 
 
 def run_graph(body: bytes, inputs: list[NDArray[Any]], *, threads: int = 0) -> list[NDArray[Any]]:
@@ -55,6 +68,7 @@ def open_graph(body: bytes, *, threads: int = 0) -> RunGraph:
     0 it uses all cores."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
+    options.log_severity_level = 3  # errors
     session = onnxruntime.InferenceSession(body, options, providers=["CPUExecutionProvider"])
     names = [one.name for one in session.get_inputs()]
 
@@ -63,6 +77,16 @@ def open_graph(body: bytes, *, threads: int = 0) -> RunGraph:
         return outputs
 
     return run
+
+
+def serve_graph(signature: Signature, body: bytes, *, threads: int = 0) -> ServedGraph:
+    """The graph as a family scores it."""
+    run = open_graph(body, threads=threads)
+
+    def answer(batch: Batch) -> Batch:
+        return tuple(map(torch.from_numpy, run([column.numpy() for column in batch])))
+
+    return ServedGraph(signature, answer)
 
 
 def _to_onnx(export: Export) -> bytes:
@@ -77,6 +101,7 @@ def _to_onnx(export: Export) -> bytes:
             dynamo=True,
             external_data=False,
             verbose=False,
+            opset_version=_OPSET,
             input_names=[tensor.name for tensor in export.signature.inputs],
             output_names=[tensor.name for tensor in export.signature.outputs],
             dynamic_shapes=tuple({0: batch} for _ in export.sample_inputs),

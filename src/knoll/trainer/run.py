@@ -26,6 +26,7 @@ from knoll.records.run import Run, read_run
 from knoll.trainer.champion import score_champion
 from knoll.trainer.divergence import Diverged
 from knoll.trainer.ending import end_run
+from knoll.trainer.finished import FinishedTraining
 from knoll.trainer.health import refuse_if_ill
 from knoll.trainer.kept_log import keep_log
 from knoll.trainer.launch import exit_code
@@ -38,7 +39,7 @@ from knoll.trainer.reading import DataChanged
 from knoll.trainer.report import News, Quiet, Reporter, publish_event, say
 from knoll.trainer.signing import find_signer
 from knoll.trainer.stopping import Terminated, Termination
-from knoll.trainer.version_files import FinishedTraining, draft_version
+from knoll.trainer.version_files import draft_version
 
 __all__ = ["PREEMPTED", "SUCCEEDED", "train"]
 
@@ -145,8 +146,14 @@ def _make_version(run: Run, learnt: Learnt, platform: Platform, reporter: Report
         golden,
         champion,
         left_out,
+        learnt.exam,
     )
-    draft = draft_version(work, created_at=platform.clock.now().isoformat(), threads=learnt.threads)
+
+    def tell(graph: str) -> None:
+        reporter.report(News(f"compressing: {graph}", 97, metrics=metrics))
+
+    present = platform.clock.now().isoformat()
+    draft = draft_version(work, created_at=present, threads=learnt.threads, tell=tell)
     reporter.report(News("publishing", 98, metrics=metrics))
     made = publish(run.model, run.id, draft, platform.bucket, find_signer(platform.settings))
     reporter.report(News("published", 100, 0, metrics))

@@ -1,81 +1,59 @@
-"""The files of a version, built from one training: weights, graph, signature, samples, pictures, curves, and
-the card.
+"""The files of a version, built from one training: weights, graph, signature, samples, pictures, curves, the
+graphs that were tried, and the card.
 
 All but the card are the same under any version number, so they are built once.
 """
 
 import platform as machine
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from importlib.metadata import version as installed
-from typing import Any
 
 import torch
 from safetensors.torch import save
 from torch import nn
 
 from knoll import __version__
-from knoll.codecs import encode
-from knoll.families.base import Baseline, Examples, Export, Family, FamilyConfig, Scores
-from knoll.records.champion_score import ChampionScore
+from knoll.families.base import Baseline
 from knoll.records.curves import CURVES, CURVES_PICTURE, Curves
-from knoll.records.golden import GoldenScore
-from knoll.records.manifest import CARD, GRAPH, WEIGHTS, Manifest, entry_of
-from knoll.records.run import Run
-from knoll.records.samples import SAMPLES, Sample, encode_samples
-from knoll.records.signature import SIGNATURE, Signature
+from knoll.records.manifest import CARD, WEIGHTS, Manifest, entry_of
 from knoll.trainer.card import CardFacts, model_card
 from knoll.trainer.card_data import data_facts
 from knoll.trainer.curve_picture import draw_curves
-from knoll.trainer.graph import export_graph
-from knoll.trainer.loop import Trained
+from knoll.trainer.finished import FinishedTraining
 from knoll.trainer.publish import Draft
 from knoll.trainer.report import leave_out, say
+from knoll.trainer.served_files import ServedFiles, as_served, make_served
 
-__all__ = ["FinishedTraining", "draft_version"]
-
-
-@dataclass(frozen=True)
-class FinishedTraining:
-    """One training, finished and scored. `left_out` are lines on what it was not trained on."""
-
-    run: Run
-    family: Family[Any]
-    config: FamilyConfig
-    examples: Examples
-    trained: Trained
-    scores: Scores
-    golden: GoldenScore | None = None
-    champion: ChampionScore | None = None
-    left_out: tuple[str, ...] = ()
-
-    @property
-    def config_fields(self) -> Mapping[str, Any]:
-        """The config as a Model document has it, with all defaults."""
-        return self.config.model_dump(mode="json", by_alias=True)
+__all__ = ["draft_version"]
 
 
-def draft_version(work: FinishedTraining, *, created_at: str, threads: int = 0) -> Draft:
-    """A function that `publish` calls with each number that it tries. Raises Rejected if the graph does not
-    answer as the network does. A picture or card that cannot be made is left out."""
+def draft_version(
+    work: FinishedTraining,
+    *,
+    created_at: str,
+    threads: int = 0,
+    tell: Callable[[str], None] = lambda _: None,
+) -> Draft:
+    """A function that `publish` calls with each number that it tries. `tell` is called with the name of each
+    graph that is tried. Raises Rejected if the exported graph does not answer as the network does. A picture
+    or card that cannot be made is left out."""
     notes = [*work.examples.notes, *work.trained.notes]
     pictures, curves = _make_pictures(work, notes), _make_curves(work.trained.curves, notes)
     baseline = _find_baseline(work, notes)
-    networks = work.trained.networks.cpu()
-    weights = _encode_weights(networks, work.run.id)
-    export = work.family.export(networks, work.examples, work.config)
-    served, samples = _make_served(export, threads)
-    common = {WEIGHTS: weights, **served, SAMPLES: encode_samples(samples), **pictures, **curves}
+    weights = _encode_weights(work.trained.networks.cpu(), work.run.id)
+    served = make_served(work, threads, tell, notes)
+    work = as_served(work, served.compressed)
+    common = {WEIGHTS: weights, **served.files, **pictures, **curves}
     shown = tuple(name for name in (*pictures, *curves) if name.endswith(".png"))
-    facts = _facts(work, export.signature, samples[0], shown)
-    facts = replace(facts, notes=tuple(notes), baseline=baseline)
+    facts = replace(_facts(work, served, shown), notes=tuple(notes), baseline=baseline)
     environment = _environment(work, threads)
 
     def draft(version: str) -> tuple[Mapping[str, bytes], Manifest]:
         files = dict(common)
         with leave_out("the model card", say, []):
             files[CARD] = model_card(facts, version).encode()
-        return files, _manifest(work, version, files, created_at, environment)
+        return files, replace(_manifest(work, version, files, created_at, environment), parity=served.parity)
 
     return draft
 
@@ -108,18 +86,7 @@ def _make_curves(curves: Curves, notes: list[str]) -> dict[str, bytes]:
     return made
 
 
-def _make_served(export: Export, threads: int) -> tuple[dict[str, bytes], Sequence[Sample]]:
-    graph, outputs = export_graph(export, threads=threads)
-    named = {tensor.name: output for tensor, output in zip(export.signature.outputs, outputs, strict=True)}
-    predictions = encode(named, export.signature)
-    targets = export.targets or (None,) * len(export.samples)
-    samples = list(map(Sample, export.samples, predictions, targets))
-    return {GRAPH: graph, SIGNATURE: export.signature.encode()}, samples
-
-
-def _facts(
-    work: FinishedTraining, signature: Signature, sample: Sample, pictures: tuple[str, ...]
-) -> CardFacts:
+def _facts(work: FinishedTraining, served: ServedFiles, pictures: tuple[str, ...]) -> CardFacts:
     family = work.family
     return CardFacts(
         run=work.run,
@@ -131,10 +98,11 @@ def _facts(
         golden=work.golden,
         config=work.config_fields,
         data=data_facts(work.examples, family.class_counts(work.examples), work.left_out),
-        signature=signature,
-        sample=sample,
+        signature=served.signature,
+        sample=served.samples[0],
         pictures=pictures,
         curves=work.trained.curves,
+        compression=served.compressed.record if served.compressed else None,
     )
 
 

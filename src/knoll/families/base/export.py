@@ -53,6 +53,12 @@ class ExportPart(Generic[ConfigT]):
         (network,) = networks.values()
         return export_network(network, dict(zip(self.inputs, columns, strict=False)), self.outputs)
 
+    def served_inputs(self, batch: Batch, config: ConfigT) -> Batch:
+        """The inputs of the served graph for these training examples, as floats where it takes floats: they
+        calibrate compressed graphs. By default its first columns. Random numbers come from torch's global
+        generator."""
+        return batch[: len(self.inputs)]
+
     def milestone_picture(self, networks: nn.ModuleDict, examples: Examples, config: ConfigT) -> bytes | None:
         """A PNG that shows progress, made at each milestone. By default None: there is nothing to see."""
         return None

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import torch
 from torch import nn
 
-from knoll.families.base import Examples, Export, ExportPart
+from knoll.families.base import Batch, Examples, Export, ExportPart
 from knoll.families.dcgan.declaration import DcganConfig
 from knoll.families.dcgan.networks import SIDE, draw_latents, generate
 from knoll.families.pictures import Pixels, to_grid
@@ -33,6 +33,10 @@ class DcganExport(ExportPart[DcganConfig]):
         """real.png: real pictures, to compare the samples with."""
         chosen = torch.linspace(0, len(examples.train[0]) - 1, _GRID).long()
         return {"real.png": to_grid(examples.train[0][chosen].permute(0, 2, 3, 1).numpy())}
+
+    def served_inputs(self, batch: Batch, config: DcganConfig) -> Batch:
+        """Random latent vectors, one for each picture."""
+        return (torch.randn(len(batch[0]), config.latent),)
 
     def export(self, networks: nn.ModuleDict, examples: Examples, config: DcganConfig) -> Export:
         """The generator. Samples are whole latent vectors, which mean the same everywhere."""

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from torch import nn
 
-from knoll.families.base import Examples, Export, ExportPart, draw_rows
+from knoll.families.base import Batch, Examples, Export, ExportPart, draw_rows
 from knoll.families.image.confusion import count_confusion, draw_confusion
 from knoll.families.image.declaration import ImageClassifierConfig
 from knoll.families.image.network import classify
@@ -17,6 +17,10 @@ __all__ = ["ImageExport"]
 
 class ImageExport(ExportPart[ImageClassifierConfig]):
     """A picture in, a label and its probabilities out."""
+
+    def served_inputs(self, batch: Batch, config: ImageClassifierConfig) -> Batch:
+        """Pixels in [0, 1]."""
+        return (batch[0].float() / 255,)
 
     def final_pictures(
         self, networks: nn.ModuleDict, examples: Examples, config: ImageClassifierConfig
@@ -43,6 +47,6 @@ class ImageExport(ExportPart[ImageClassifierConfig]):
                 (Tensor("probabilities", "FP32", (-1, len(labels)), "classes", {"labels": labels}),),
             ),
             samples=samples,
-            sample_inputs=(chosen.float() / 255,),
+            sample_inputs=self.served_inputs((chosen,), config),
             targets=tuple(str(labels[one]) for one in targets.tolist()),
         )
