@@ -161,7 +161,7 @@ def test_other_compressed_graphs_ask_for_another_run() -> None:
         for compression in (
             None,
             {"candidates": ["int8", "fp16"]},
-            {"candidates": ["fp16", "int8"], "maxLoss": 0.01},
+            {"candidates": ["fp16", "int8"], "maxLoss": 0.01, "pruning": {"share": 0.5}},
             {"candidates": ["fp16", "int8"], "maxLoss": 0.02},
         )
     )

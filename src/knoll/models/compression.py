@@ -10,7 +10,21 @@ from knoll.models.units import form, unit
 
 __all__ = ["CompressionSpec", "GraphName"]
 
-GraphName = Literal["fp16", "int8", "int8-weights"]
+GraphName = Literal["fp16", "int8", "int8-weights", "pruned"]
+
+
+class PruningSpec(Spec):
+    """How `pruned` is made."""
+
+    share: Annotated[float, unit("share")] = Field(
+        default=0.5,
+        ge=0.05,
+        le=0.95,
+        description="Which part of the channels of each layer goes: the smallest ones",
+    )
+    epochs: Annotated[int, unit("passes")] = Field(
+        default=2, ge=1, le=1_000_000, description="How long the rest learns on"
+    )
 
 
 class CompressionSpec(Spec):
@@ -19,7 +33,7 @@ class CompressionSpec(Spec):
     candidates: Annotated[tuple[GraphName, ...], Field(strict=False, min_length=1, max_length=8)] = Field(
         default=("fp16", "int8", "int8-weights"),
         description="The graphs that are tried beside the exported one, `fp32`; see below",
-        json_schema_extra={"unit": "names", "range": "`fp16`, `int8`, `int8-weights`"},
+        json_schema_extra={"unit": "names", "range": "`fp16`, `int8`, `int8-weights`, `pruned`"},
     )
     max_loss: Annotated[float, unit("share")] = Field(
         default=0.01,
@@ -31,6 +45,8 @@ class CompressionSpec(Spec):
     metric: Annotated[str | None, form("a metric of the family", none="its first one")] = Field(
         default=None, description="The metric that is compared"
     )
+
+    pruning: PruningSpec = Field(default_factory=PruningSpec, description="How `pruned` is made")
 
     def asked(self) -> Mapping[str, Any]:
         """What a run keeps of it: the graphs, and what differs from the defaults."""

@@ -70,7 +70,8 @@ def _compress(
 
         plan = CompressionSpec.model_validate(work.run.compression)
         exam = work.exam.examples if work.exam else None
-        subject = Subject(work.family, work.config, work.examples, export, graph, plan, exam, threads)
+        trained = work.trained.networks, export, graph, plan, exam, threads, work.trained.device
+        subject = Subject(work.family, work.config, work.examples, *trained)
         compressed = compress(subject, tell)
         for one in compressed.record.graphs:
             say(f"graph {one.name}: {one.why}")

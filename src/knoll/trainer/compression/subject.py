@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from torch import nn
 
 from knoll.families.base import Batch, Examples, Export, Family
 from knoll.models.compression import CompressionSpec
@@ -16,17 +17,20 @@ _CALIBRATED_ON = 128  # training examples, at most
 
 @dataclass(frozen=True)
 class Subject:
-    """A finished training and its exported `graph`. `plan` says what is asked, `exam` are the examples of the
-    golden set, if there is one."""
+    """A finished training: its `networks`, which are on the CPU and were trained on `device`, and the graph
+    that was exported. `plan` says what is asked, `exam` are the examples of the golden set, if there is
+    one."""
 
     family: Family[Any]
     config: Any
     examples: Examples
+    networks: nn.ModuleDict
     export: Export
     graph: bytes
     plan: CompressionSpec
     exam: Examples | None
     threads: int
+    device: torch.device
 
     @property
     def calibrated_on(self) -> int:

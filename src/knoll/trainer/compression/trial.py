@@ -17,6 +17,7 @@ from knoll.quoting import escaped
 from knoll.records.compression import EXPORTED, Compression, TriedGraph
 from knoll.records.samples import Samples
 from knoll.trainer.compression.graphs import fp16, int8, int8_weights
+from knoll.trainer.compression.pruning import prune
 from knoll.trainer.compression.race import Race, race
 from knoll.trainer.compression.subject import Subject
 from knoll.trainer.compression.verdict import choose, quality_lost, why_not
@@ -28,9 +29,11 @@ MAKERS: Mapping[GraphName, Callable[[Subject], bytes]] = {
     "fp16": fp16,
     "int8": int8,
     "int8-weights": int8_weights,
+    "pruned": prune,
 }
 
 _LONGEST_FAULT = 200  # characters of the message of a library
+_EXACT = (EXPORTED, "pruned")  # graphs that compute with 32 bits
 _TOLERANCE = 0.02  # of numbers: another CPU may round to the next of 256 steps, in several layers
 
 
@@ -54,7 +57,7 @@ class Compressed:
     @property
     def tolerance(self) -> float:
         """By how much its numbers may differ on another CPU."""
-        return Samples.tolerance if self.record.served == EXPORTED else _TOLERANCE
+        return Samples.tolerance if self.record.served in _EXACT else _TOLERANCE
 
 
 def compress(subject: Subject, tell: Callable[[str], None]) -> Compressed:

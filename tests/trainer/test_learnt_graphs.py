@@ -1,0 +1,141 @@
+"""Graphs that learn on: pruned ones lose whole channels."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
+
+from knoll.records.manifest import GRAPH
+from knoll.trainer.compression import trial
+from knoll.trainer.compression.shrinking import chains, shrink
+from knoll.trainer.graph import run_graph
+from trainer.test_compression import asked, fixed, made_version
+
+RANDOM = np.random.default_rng(0)
+IMAGE = RANDOM.standard_normal((2, 3, 6, 6)).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def some(digits: dict[str, bytes]) -> dict[str, bytes]:
+    return dict([one for one in digits.items() if one[0][0] in "01"][::3])
+
+
+def numbers(*shape: int) -> NDArray[np.float32]:
+    return RANDOM.standard_normal(shape).astype(np.float32)
+
+
+def model(nodes: list[onnx.NodeProto], arrays: dict[str, NDArray[Any]], *, features: int) -> bytes:
+    """A graph from pictures to `features` numbers, with these nodes."""
+    graph = helper.make_graph(
+        nodes,
+        "test",
+        [helper.make_tensor_value_info("image", TensorProto.FLOAT, ["batch", 3, 6, 6])],
+        [helper.make_tensor_value_info("answer", TensorProto.FLOAT, ["batch", features])],
+        [numpy_helper.from_array(value, name) for name, value in arrays.items()],
+    )
+    made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10)
+    onnx.checker.check_model(made)
+    body: bytes = made.SerializeToString()
+    return body
+
+
+def layered() -> tuple[bytes, dict[str, NDArray[Any]]]:
+    """A convolution with a batch norm, a transposed one, and two dense layers, each with dead channels."""
+    arrays: dict[str, NDArray[Any]] = {
+        "w0": numbers(8, 3, 3, 3),
+        "scale": numbers(8),
+        "shift": numbers(8),
+        "mean": numbers(8),
+        "var": np.abs(numbers(8)),
+        "w1": numbers(8, 6, 2, 2),
+        "b1": numbers(6),
+        "flat": np.array([-1, 6 * 9]),
+        "w2": numbers(10, 6 * 9),
+        "b2": numbers(10),
+        "w3": numbers(4, 10),
+        **{name: np.array([value]) for name, value in (("from", 0), ("to", -1), ("rows", 2), ("by", 1))},
+    }
+    for name in ("w0", "scale", "shift"):
+        arrays[name][[1, 4, 5]] = 0
+    arrays["w1"][:, [0, 3]] = 0
+    arrays["b1"][[0, 3]] = 0
+    arrays["w2"][2:7], arrays["b2"][2:7] = 0, 0
+    nodes = [
+        helper.make_node("Conv", ["image", "w0"], ["a"]),
+        helper.make_node("BatchNormalization", ["a", "scale", "shift", "mean", "var"], ["b"]),
+        helper.make_node("LeakyRelu", ["b"], ["c"]),
+        helper.make_node("ConvTranspose", ["c", "w1", "b1"], ["d"], pads=[0, 0, 1, 0]),
+        helper.make_node("Slice", ["d", "from", "to", "three", "by"], ["e"]),
+        helper.make_node("MaxPool", ["e"], ["f"], kernel_shape=[2, 2]),
+        helper.make_node("Reshape", ["f", "flat"], ["g"]),
+        helper.make_node("Gemm", ["g", "w2", "b2"], ["h"], transB=1),
+        helper.make_node("Relu", ["h"], ["i"]),
+        helper.make_node("Gemm", ["i", "w3"], ["answer"], transB=1),
+    ]
+    arrays["three"] = np.array([3])
+    del arrays["rows"]
+    return model(nodes, arrays, features=4), arrays
+
+
+def test_dead_channels_are_taken_out_and_the_answers_stay() -> None:
+    body, arrays = layered()
+    small = shrink(body)
+    shapes = {tuple(one.dims) for one in onnx.load_model_from_string(small).graph.initializer}
+    assert {(5, 3, 3, 3), (5,), (5, 4, 2, 2), (4,), (5, 36), (4, 5)} <= shapes
+    assert arrays["w0"].shape not in shapes
+    assert len(small) < len(body)
+    (before,), (after,) = (run_graph(one, [IMAGE], threads=1) for one in (body, small))
+    assert np.allclose(before, after, atol=1e-5)
+    assert shrink(small) == shrink(shrink(small))
+
+
+def test_a_layer_whose_channels_something_else_takes_stays_as_it_is() -> None:
+    """Here a sigmoid makes a half of zero, and a sum takes the channels of two layers."""
+    arrays: dict[str, NDArray[Any]] = {
+        name: numbers(*shape)
+        for name, shape in (
+            ("w0", (8, 3, 3, 3)),
+            ("w1", (8, 8, 1, 1)),
+            ("w2", (8, 8, 1, 1)),
+            ("w3", (2, 128)),
+        )
+    }
+    for name in ("w0", "w1", "w2"):
+        arrays[name][:4] = 0
+    nodes = [
+        helper.make_node("Conv", ["image", "w0"], ["a"]),
+        helper.make_node("Sigmoid", ["a"], ["b"]),
+        helper.make_node("Conv", ["b", "w1"], ["c"]),
+        helper.make_node("Conv", ["c", "w2"], ["d"]),
+        helper.make_node("Add", ["c", "d"], ["e"]),
+        helper.make_node("Flatten", ["e"], ["f"]),
+        helper.make_node("Gemm", ["f", "w3"], ["answer"], transB=1),
+    ]
+    body = model(nodes, arrays, features=2)
+    assert list(chains(onnx.load_model_from_string(body).graph)) == []
+    (before,), (after,) = (run_graph(one, [IMAGE], threads=1) for one in (body, shrink(body)))
+    assert np.array_equal(before, after)
+
+
+def test_a_pruned_graph_is_smaller_and_can_be_served(
+    some: dict[str, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It still knows the two classes."""
+    monkeypatch.setattr(trial, "race", fixed(0.5))
+    asks = {
+        "candidates": ["pruned"],
+        "maxLoss": 0.3,
+        "pruning": {"share": 0.5, "epochs": 2},
+    }
+    manifest, record, files = made_version(asked(tmp_path, some, asks))
+    rows = {one.name: one for one in record.graphs}
+    sizes = {name: one.size or 0 for name, one in rows.items()}
+    assert 0 < sizes["pruned"] < 0.6 * sizes["fp32"]
+    assert min(one.quality or 0 for one in rows.values()) > 0.7
+    assert record.served == "pruned"
+    assert len(files[GRAPH]) == sizes["pruned"]
+    assert manifest.metrics["accuracy"] == rows["pruned"].quality
