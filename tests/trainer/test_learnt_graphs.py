@@ -1,4 +1,4 @@
-"""Graphs that learn on: pruned ones lose whole channels."""
+"""Graphs that learn on: pruned ones lose whole channels, distilled ones are of a narrower network."""
 
 from pathlib import Path
 from typing import Any
@@ -6,9 +6,13 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
+import torch
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
+from knoll.errors import Rejected
+from knoll.families.base import LearningPart
+from knoll.families.image.family import ImageClassifier
 from knoll.records.manifest import GRAPH
 from knoll.trainer.compression import trial
 from knoll.trainer.compression.shrinking import chains, shrink
@@ -121,21 +125,54 @@ def test_a_layer_whose_channels_something_else_takes_stays_as_it_is() -> None:
     assert np.array_equal(before, after)
 
 
-def test_a_pruned_graph_is_smaller_and_can_be_served(
+def test_a_pruned_and_a_distilled_graph_are_smaller_and_can_be_served(
     some: dict[str, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It still knows the two classes."""
+    """Both still know the two classes, the distilled one has won, and the champion, which is asked for as
+    another teacher, does not exist."""
     monkeypatch.setattr(trial, "race", fixed(0.5))
     asks = {
-        "candidates": ["pruned"],
+        "candidates": ["pruned", "distilled"],
         "maxLoss": 0.3,
         "pruning": {"share": 0.5, "epochs": 2},
+        "distillation": {"epochs": 4},
     }
     manifest, record, files = made_version(asked(tmp_path, some, asks))
     rows = {one.name: one for one in record.graphs}
     sizes = {name: one.size or 0 for name, one in rows.items()}
     assert 0 < sizes["pruned"] < 0.6 * sizes["fp32"]
+    assert 0 < sizes["distilled"] < 0.6 * sizes["fp32"]
     assert min(one.quality or 0 for one in rows.values()) > 0.7
-    assert record.served == "pruned"
-    assert len(files[GRAPH]) == sizes["pruned"]
-    assert manifest.metrics["accuracy"] == rows["pruned"].quality
+    assert record.served == "distilled"
+    assert len(files[GRAPH]) == sizes["distilled"]
+    assert manifest.metrics["accuracy"] == rows["distilled"].quality
+
+
+def test_only_a_family_with_a_narrower_network_is_distilled() -> None:
+    family = ImageClassifier()
+    widths = [family.configure({"width": width}) for width in (16, 9, 4)]
+    narrower = [family.narrower(one) for one in widths]
+    assert [one and one.width for one in narrower] == [8, 4, None]
+    assert LearningPart.narrower(family, widths[0]) is None
+
+
+def test_an_imitation_costs_least_if_the_answers_are_those_of_the_teacher() -> None:
+    """Probabilities by their cross-entropy, numbers of other families by their squared error."""
+    wanted, other = torch.tensor([[0.9, 0.1]]), torch.tensor([[0.2, 0.8]])
+    family = ImageClassifier()
+    assert family.imitation((wanted,), (wanted,)) < family.imitation((other,), (wanted,))
+    assert LearningPart.imitation(family, (wanted, wanted), (wanted, wanted)) == 0
+    assert LearningPart.imitation(family, (wanted, other), (wanted, wanted)) > 0
+
+
+def test_without_a_champion_nobody_teaches(
+    some: dict[str, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trial, "MAKERS", {"distilled": trial.MAKERS["distilled"], "pruned": _refuses})
+    asks = {"candidates": ["distilled", "pruned"], "distillation": {"teacher": "champion"}}
+    _, record, _ = made_version(asked(tmp_path, some, asks))
+    assert [one.why for one in record.graphs[1:]] == ["left out: there is no champion", "left out: no"]
+
+
+def _refuses(_: object) -> bytes:
+    raise Rejected("no")

@@ -10,7 +10,7 @@ from knoll.models.units import form, unit
 
 __all__ = ["CompressionSpec", "GraphName"]
 
-GraphName = Literal["fp16", "int8", "int8-weights", "pruned"]
+GraphName = Literal["fp16", "int8", "int8-weights", "pruned", "distilled"]
 
 
 class PruningSpec(Spec):
@@ -27,13 +27,26 @@ class PruningSpec(Spec):
     )
 
 
+class DistillationSpec(Spec):
+    """How `distilled` is made."""
+
+    teacher: Literal["trained", "champion"] = Field(
+        default="trained",
+        description="Whose answers the smaller network learns: those of the network that was trained, which "
+        "is wider, or those of the champion",
+    )
+    epochs: Annotated[int | None, unit("passes", none="those of the training")] = Field(
+        default=None, ge=1, le=1_000_000, description="How long it learns"
+    )
+
+
 class CompressionSpec(Spec):
     """Which graphs are tried, and how much worse the one that is served may be."""
 
     candidates: Annotated[tuple[GraphName, ...], Field(strict=False, min_length=1, max_length=8)] = Field(
         default=("fp16", "int8", "int8-weights"),
         description="The graphs that are tried beside the exported one, `fp32`; see below",
-        json_schema_extra={"unit": "names", "range": "`fp16`, `int8`, `int8-weights`, `pruned`"},
+        json_schema_extra={"unit": "names", "range": "`fp16`, `int8`, `int8-weights`, `pruned`, `distilled`"},
     )
     max_loss: Annotated[float, unit("share")] = Field(
         default=0.01,
@@ -47,6 +60,9 @@ class CompressionSpec(Spec):
     )
 
     pruning: PruningSpec = Field(default_factory=PruningSpec, description="How `pruned` is made")
+    distillation: DistillationSpec = Field(
+        default_factory=DistillationSpec, description="How `distilled` is made"
+    )
 
     def asked(self) -> Mapping[str, Any]:
         """What a run keeps of it: the graphs, and what differs from the defaults."""

@@ -20,7 +20,7 @@ from knoll.records.version_folder import VersionFolder, version_folder
 from knoll.trainer.graph import serve_graph
 from knoll.trainer.learning import Learnt
 
-__all__ = ["score_champion"]
+__all__ = ["open_champion", "score_champion"]
 
 
 def score_champion(
@@ -37,6 +37,15 @@ def score_champion(
     except Exception as error:
         say(f"champion {version} is not scored on this data: {escaped(str(error))}")
         return None
+
+
+def open_champion(run: Run, platform: Platform, threads: int) -> ServedGraph:
+    """The champion's graph. Raises Rejected if there is no champion, or it is not what was trained;
+    NotFound, StoreUnavailable."""
+    version = find_champion(run.model, platform.bucket)
+    if not version:
+        raise Rejected("there is no champion")
+    return _open(version, run, platform, threads)[1]
 
 
 def _scored(version: str, run: Run, learnt: Learnt, platform: Platform) -> ChampionScore:

@@ -1,10 +1,11 @@
 """One training, finished and scored."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from knoll.families.base import Examples, Family, FamilyConfig, Scores
+from knoll.errors import Rejected
+from knoll.families.base import Examples, Family, FamilyConfig, Scores, ServedGraph
 from knoll.records.champion_score import ChampionScore
 from knoll.records.golden import GoldenScore
 from knoll.records.run import Run
@@ -14,10 +15,15 @@ from knoll.trainer.loop import Trained
 __all__ = ["FinishedTraining"]
 
 
+def _none_serves() -> ServedGraph:
+    raise Rejected("there is no champion")
+
+
 @dataclass(frozen=True)
 class FinishedTraining:
     """One training, finished and scored. `left_out` are lines on what it was not trained on. `exam` is the
-    golden set, if there is one, and `golden` the score on it."""
+    golden set, if there is one, and `golden` the score on it. `find_champion` raises Rejected if there is no
+    champion."""
 
     run: Run
     family: Family[Any]
@@ -29,6 +35,7 @@ class FinishedTraining:
     champion: ChampionScore | None = None
     left_out: tuple[str, ...] = ()
     exam: Exam | None = None
+    find_champion: Callable[[], ServedGraph] = _none_serves
 
     @property
     def config_fields(self) -> Mapping[str, Any]:

@@ -23,7 +23,7 @@ from knoll.quantities import memory_of
 from knoll.records.manifest import Sealed
 from knoll.records.outcome import Outcome, find_outcome
 from knoll.records.run import Run, read_run
-from knoll.trainer.champion import score_champion
+from knoll.trainer.champion import open_champion, score_champion
 from knoll.trainer.divergence import Diverged
 from knoll.trainer.ending import end_run
 from knoll.trainer.finished import FinishedTraining
@@ -147,6 +147,7 @@ def _make_version(run: Run, learnt: Learnt, platform: Platform, reporter: Report
         champion,
         left_out,
         learnt.exam,
+        lambda: open_champion(run, platform, learnt.threads),
     )
 
     def tell(graph: str) -> None:

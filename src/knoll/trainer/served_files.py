@@ -71,7 +71,7 @@ def _compress(
         plan = CompressionSpec.model_validate(work.run.compression)
         exam = work.exam.examples if work.exam else None
         trained = work.trained.networks, export, graph, plan, exam, threads, work.trained.device
-        subject = Subject(work.family, work.config, work.examples, *trained)
+        subject = Subject(work.family, work.config, work.examples, *trained, work.find_champion)
         compressed = compress(subject, tell)
         for one in compressed.record.graphs:
             say(f"graph {one.name}: {one.why}")

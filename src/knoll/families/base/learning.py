@@ -102,6 +102,17 @@ class LearningPart(ABC, Generic[ConfigT]):
         its inputs or outputs are others. By default it always does."""
         raise Rejected("this family does not score graphs")
 
+    def narrower(self, config: ConfigT) -> ConfigT | None:
+        """The config of smaller networks with the same inputs and outputs, which learn from the larger ones.
+        By default None: there are none."""
+        return None
+
+    def imitation(self, answers: Batch, wanted: Batch) -> torch.Tensor:
+        """The loss of what the served network answers, if it should answer as another one. By default the
+        mean squared error."""
+        pairs = zip(answers, wanted, strict=True)
+        return torch.stack([(one - other).square().mean() for one, other in pairs]).sum()
+
     def baseline(self, examples: Examples, config: ConfigT) -> Baseline | None:
         """Metrics of a naive answer on the held-out examples, for the model card. By default None: there is
         none."""

@@ -23,6 +23,7 @@ from knoll.families.image.network import Classifier, classify
 __all__ = ["ImageLearning"]
 
 _LEAST = 1e-12  # a probability
+_NARROWEST = 4  # channels of the first layer
 
 
 class ImageLearning(LearningPart[ImageClassifierConfig]):
@@ -91,6 +92,15 @@ class ImageLearning(LearningPart[ImageClassifierConfig]):
         columns = [answers[:, labels.index(one)] if one in labels else unknown for one in map(str, classes)]
         logits = torch.stack(columns, dim=1).clamp(min=_LEAST).log()
         return Scores(_metrics(logits, targets), _recall(logits, targets, classes))
+
+    def narrower(self, config: ImageClassifierConfig) -> ImageClassifierConfig | None:
+        """Half as wide; None if it is as narrow as it may be."""
+        width = max(_NARROWEST, config.width // 2)
+        return None if width == config.width else config.model_copy(update={"width": width})
+
+    def imitation(self, answers: Batch, wanted: Batch) -> torch.Tensor:
+        """Cross-entropy of the probabilities, as in https://arxiv.org/abs/1503.02531 with temperature 1."""
+        return -(wanted[0] * answers[0].clamp(min=_LEAST).log()).sum(1).mean()
 
     def baseline(self, examples: Examples, config: ImageClassifierConfig) -> Baseline:
         """The shares of the classes in the training data, whatever a picture shows."""

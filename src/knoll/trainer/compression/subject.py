@@ -1,12 +1,13 @@
 """What is compressed: a finished training and its exported graph."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import nn
 
-from knoll.families.base import Batch, Examples, Export, Family
+from knoll.families.base import Batch, Examples, Export, Family, ServedGraph
 from knoll.models.compression import CompressionSpec
 from knoll.trainer.generators import borrowed_generators
 
@@ -19,7 +20,7 @@ _CALIBRATED_ON = 128  # training examples, at most
 class Subject:
     """A finished training: its `networks`, which are on the CPU and were trained on `device`, and the graph
     that was exported. `plan` says what is asked, `exam` are the examples of the golden set, if there is
-    one."""
+    one. `find_champion` raises Rejected if there is no champion."""
 
     family: Family[Any]
     config: Any
@@ -31,6 +32,7 @@ class Subject:
     exam: Examples | None
     threads: int
     device: torch.device
+    find_champion: Callable[[], ServedGraph]
 
     @property
     def calibrated_on(self) -> int:

@@ -16,6 +16,7 @@ from knoll.models.compression import GraphName
 from knoll.quoting import escaped
 from knoll.records.compression import EXPORTED, Compression, TriedGraph
 from knoll.records.samples import Samples
+from knoll.trainer.compression.distillation import distil
 from knoll.trainer.compression.graphs import fp16, int8, int8_weights
 from knoll.trainer.compression.pruning import prune
 from knoll.trainer.compression.race import Race, race
@@ -30,10 +31,11 @@ MAKERS: Mapping[GraphName, Callable[[Subject], bytes]] = {
     "int8": int8,
     "int8-weights": int8_weights,
     "pruned": prune,
+    "distilled": distil,
 }
 
 _LONGEST_FAULT = 200  # characters of the message of a library
-_EXACT = (EXPORTED, "pruned")  # graphs that compute with 32 bits
+_EXACT = (EXPORTED, "pruned", "distilled")  # graphs that compute with 32 bits
 _TOLERANCE = 0.02  # of numbers: another CPU may round to the next of 256 steps, in several layers
 
 
