@@ -8,7 +8,7 @@ PARALLEL = -n auto --dist loadgroup --no-loadscope-reorder
 ATTACK_MEMORY = 12000000
 
 .DEFAULT_GOAL := help
-.PHONY: help install develop demo test test-unit test-schedules test-training test-attacks fuzz images deploy test-cluster test-outage bench-cluster bench-sweep bench-burst bench-rollout bench-router bench-training bench-switch mutate check format docs site clean
+.PHONY: help install develop demo test test-unit test-schedules test-training test-attacks fuzz images deploy test-cluster test-outage bench-cluster bench-sweep bench-burst bench-rollout bench-router bench-training bench-switch bench-serving mutate check format docs site clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -78,6 +78,9 @@ bench-training: develop ## measure the training loop beside plain torch, checkpo
 
 bench-switch: develop ## roll out 100 good and bad versions in a row under load, on a real platform on this machine
 	PYTHONPATH=tests $(BIN)/python benchmarks/switch.py
+
+bench-serving: develop ## measure the start of a predictor and its answers, beside a stock kserve server
+	$(BIN)/python benchmarks/serving.py
 
 mutate: $(BIN)/.installed-mutation ## change the judgement and the state machine of rollouts in each small way; name the changes that no test notices
 	$(BIN)/mutmut run $(MUTANTS)

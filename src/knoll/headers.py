@@ -29,12 +29,14 @@ __all__ = [
     "ORIGIN",
     "PREDICTION",
     "REPLAY",
+    "REQUEST_ID",
     "RETRY_AFTER",
     "REVISION",
     "SEC_FETCH",
     "SEC_FETCH_MODE",
     "SEC_FETCH_SITE",
     "SERVER",
+    "SERVER_TIMING",
     "SESSION",
     "TOKEN",
     "UPGRADE",
@@ -60,11 +62,13 @@ HOST = "host"
 IDEMPOTENCY_KEY = "idempotency-key"  # in a question to a hook: the same question has the same one
 LENGTH_OF_JSON = "inference-header-content-length"  # in V2: the bytes of JSON before those of tensors
 ORIGIN = "origin"
+REQUEST_ID = "x-request-id"  # the name that a client or a proxy gives to a request: its answer has it, too
 RETRY_AFTER = "retry-after"
 SEC_FETCH = "sec-fetch-"  # so begin the headers in which a browser says what sends a request
 SEC_FETCH_MODE = "sec-fetch-mode"
 SEC_FETCH_SITE = "sec-fetch-site"
 SERVER = "server"
+SERVER_TIMING = "server-timing"  # in the first answers of a predictor: how long the parts of its start took
 UPGRADE = "upgrade"
 WEBHOOK_ALLOWED_ORIGIN = "webhook-allowed-origin"
 WEBHOOK_ALLOWED_RATE = "webhook-allowed-rate"

@@ -232,10 +232,10 @@ class Connection(HttpToolsProtocol):
             one.message_event.set()
 
 
-def server_config(app: Any, drain: int, **where: Any) -> uvicorn.Config:
+def server_config(app: Any, drain: int, **more: Any) -> uvicorn.Config:
     """The settings of a server with such connections. It logs its own failures alone, nothing that strangers
-    send. It ends at most `drain` seconds after it was asked to. `where` is its `host` and `port`, if it makes
-    its own socket."""
+    send. It ends at most `drain` seconds after it was asked to. `more` are other settings of uvicorn, such as
+    `host` and `port`, if it makes its own socket."""
     return uvicorn.Config(
         app,
         http=Connection,
@@ -243,7 +243,6 @@ def server_config(app: Any, drain: int, **where: Any) -> uvicorn.Config:
         log_config=None,
         log_level=logging.ERROR,
         access_log=False,
-        lifespan="on",
         timeout_graceful_shutdown=drain,
-        **where,
+        **{"lifespan": "on", **more},
     )

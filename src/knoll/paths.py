@@ -12,7 +12,6 @@ __all__ = [
     "PREDICTED",
     "READ",
     "READY",
-    "SERVER",
     "feedback_path",
     "predict_path",
 ]
@@ -26,7 +25,6 @@ PREDICTED = ("/v1/models/{model}:predict", "/v2/models/{model}/infer")  # of V1 
 LABELLED = f"/v1/models/{{model}}{FEEDBACK}"
 POSTED = (*PREDICTED, "/v1/models/{model}:explain", LABELLED)  # requests with a body
 READ = ("/v1/models/{model}", "/v2/models/{model}", "/v2/models/{model}/ready")  # what is said of a model
-SERVER = ("/", "/metrics", "/v1/models", "/v2", "/v2/models", LIVE, READY)  # what is said of a predictor
 
 
 def predict_path(model: str) -> str:

@@ -136,6 +136,14 @@ def test_switch_runs() -> None:
     assert [goal["met"] for goal in goals if not goal["goal"].startswith("seconds")] == [True] * 5
 
 
+@pytest.mark.loop
+@pytest.mark.xdist_group("machine")
+def test_serving_runs() -> None:
+    """Both servers give equal answers. Times are not judged at this size."""
+    goals = run("serving.py", "--starts", "1", "--rounds", "1", "--requests", "8")
+    assert len(goals) == 3 + 2 * 8
+
+
 def test_the_simulated_rule_is_the_rule(scripts: Mapping[str, ModuleType]) -> None:
     """At every request and by reports, until the same one, for all arms and shares."""
     rule, reports = scripts["rollout_rule"], scripts["rollout_reports"]

@@ -50,7 +50,7 @@ class Predictor:
     url: str
     process: "subprocess.Popen[str]"
 
-    def wait_ready(self, path: str, deadline: float = 60.0) -> bool:
+    def wait_ready(self, path: str, deadline: float = 120.0) -> bool:
         """Whether the path answered 200 before the process ended."""
         end = time.monotonic() + deadline
         while time.monotonic() < end and self.process.poll() is None:

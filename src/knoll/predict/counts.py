@@ -46,6 +46,13 @@ class Ended:
         return self.status >= 500 or self.status == CLIENT_GONE
 
     @property
+    def how(self) -> str:
+        """How it ended: answered, refused, error or timeout."""
+        if self.has_failed:
+            return "timeout" if self.status == CLIENT_GONE else "error"
+        return "refused" if self.is_refused else "answered"
+
+    @property
     def is_refused(self) -> bool:
         """Whether that was a fault of the client."""
         return 400 <= self.status < 500 and self.status != CLIENT_GONE

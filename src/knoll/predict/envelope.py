@@ -1,6 +1,6 @@
 """The outermost layer of a predictor: it enforces limits, adds the version headers, and counts requests.
 
-It is plain ASGI around kserve's application. So every answer names the version that gave it, even the answer
+It is plain ASGI around another application. So every answer names the version that gave it, even the answer
 to an unexpected error.
 """
 
@@ -16,12 +16,12 @@ from knoll.headers import (
     CONNECTION,
     CONTENT_ENCODING,
     CONTENT_LENGTH,
-    CONTENT_TYPE,
     REPLAY,
+    REQUEST_ID,
     RETRY_AFTER,
+    SERVER_TIMING,
     SESSION,
 )
-from knoll.media_types import JSON
 from knoll.predict.answer import refusal
 from knoll.predict.bins import SHOWN
 from knoll.predict.counts import Ended
@@ -35,6 +35,7 @@ __all__ = ["Envelope"]
 _DRAIN_SECONDS = 5.0
 _PATIENCE = 10.0  # seconds
 _SESSION = 64  # hex digits of a session that are kept
+_LONGEST_ID = 200  # bytes
 
 _Observe = Callable[[Ended], None]
 
@@ -48,15 +49,22 @@ class Envelope:
     the work of clients: with large pictures, these could make any request last.
 
     The bodies of all requests together stay within `bodies`. With a `key`, a replay is what that has proved;
-    without one, any request that says so.
+    without one, any request that says so. The answers to cold requests tell the times of the `start`.
     """
 
     def __init__(
-        self, app: ASGIApp, headers: Mapping[str, str], observe: _Observe, bodies: ByteBudget, key: str = ""
+        self,
+        app: ASGIApp,
+        headers: Mapping[str, str],
+        observe: _Observe,
+        bodies: ByteBudget,
+        key: str = "",
+        start: str = "",
     ) -> None:
         self._app, self._bodies, self._key = app, bodies, key
         self._most = min(BODY_LIMIT, bodies.most_of_one)
         self._headers = [(name.encode(), value.encode()) for name, value in headers.items()]
+        self._start = [(SERVER_TIMING.encode(), start.encode())] if start else []
         self._observe = observe
         self._has_answered = False
 
@@ -65,13 +73,14 @@ class Envelope:
             await self._app(scope, receive, send)
             return
         status, shown, longest_run = 500, None, 0.0
+        stamp = [*self._headers, *_named(scope)]
 
         async def send_stamped(message: Message) -> None:
             nonlocal status, shown, longest_run
             if message["type"] == "http.response.start":
                 status, shown = message["status"], message.get(SHOWN)
                 longest_run = message.get(LONGEST_RUN, 0.0)
-                headers = [*message.get("headers", []), *self._headers]
+                headers = [*message.get("headers", []), *stamp]
                 message = {"type": message["type"], "status": status, "headers": headers}
             await send(message)
 
@@ -84,6 +93,7 @@ class Envelope:
             await self._app(scope, receive, send_stamped)
         else:
             body, is_cold = _Body(self._bodies, self._most), not self._has_answered
+            stamp += self._start if is_cold else []
             try:
                 await self._predict(scope, receive, send_stamped, body)
             finally:
@@ -184,6 +194,12 @@ class _Body:
         self._size, self._parts = 0, []
 
 
+def _named(scope: Scope) -> list[tuple[bytes, bytes]]:
+    """The id of a request, for its answer; of several the first."""
+    named = REQUEST_ID.encode()
+    return [(named, value[:_LONGEST_ID]) for name, value in scope["headers"] if name == named][:1]
+
+
 def _refusal(scope: Scope, most: int) -> tuple[int, str] | None:
     """Status and reason if the request is refused by its head alone."""
     headers: dict[bytes, bytes] = dict(scope["headers"])
@@ -209,6 +225,7 @@ async def _drain(receive: Receive) -> None:
 
 async def _refuse(send: Send, status: int, reason: str, more: Sequence[tuple[bytes, bytes]] = ()) -> None:
     answer = refusal(status, reason)
-    headers = [(CONTENT_TYPE.encode(), JSON.encode()), (CONNECTION.encode(), b"close"), *more]
+    told = {**answer.headers, CONTENT_LENGTH: str(len(answer.body)), CONNECTION: "close"}
+    headers = [*((name.encode(), value.encode()) for name, value in told.items()), *more]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": answer.body})

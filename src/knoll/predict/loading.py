@@ -5,9 +5,10 @@ fetched.
 """
 
 import re
+import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from knoll.errors import InvalidVersion
@@ -31,7 +32,7 @@ _EMPTY = entry_of(b"")
 @dataclass(frozen=True)
 class Version:
     """A verified version. `graph` is its ONNX model, `digest` the sha256 of manifest.json in hex, `tolerance`
-    that of the numbers in its samples."""
+    that of the numbers in its samples. `verified_in` are the seconds that its files took to verify."""
 
     manifest: Manifest
     digest: str
@@ -39,6 +40,7 @@ class Version:
     graph: bytes = field(repr=False)
     samples: Sequence[Sample] = field(repr=False)
     tolerance: float = Samples.tolerance
+    verified_in: float = field(default=0.0, compare=False)
 
 
 def fetch_version(store: Source, uri: str, model: str, pin: str = "", keys: str = "") -> Version:
@@ -76,8 +78,9 @@ def read_version(path: Path, pin: str = "", keys: str = "") -> Version:
 
 
 def _verified(sealed: Sealed, files: Mapping[str, bytes]) -> Version:
+    began = time.perf_counter()
     verify(sealed.manifest, files)
-    return _read(sealed.manifest, sealed.sha256, files)
+    return replace(_read(sealed.manifest, sealed.sha256, files), verified_in=time.perf_counter() - began)
 
 
 def _fetch_files(folder: VersionFolder, manifest: Manifest) -> Mapping[str, bytes]:

@@ -1,4 +1,5 @@
-"""The counts of a predictor as Prometheus scrapes them: the same ones that it reports, at /metrics.
+"""The counts of a predictor as Prometheus scrapes them, at /metrics: the same ones that it reports, how long
+requests took in the words of KServe, and how long the start took.
 
 All are of one moment, so that a scrape can stand for a report. The labels name what a report names; `replica`
 is its instance, because Prometheus calls the address that it scrapes `instance`.
@@ -7,28 +8,40 @@ is its instance, because Prometheus calls the address that it scrapes `instance`
 from collections.abc import Iterator, Mapping
 from itertools import accumulate
 
-from prometheus_client import Metric
-from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily
+from prometheus_client import REGISTRY, CollectorRegistry, Metric, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.registry import Collector
 
 from knoll.predict.counts import BUCKETS, PredictorCounts
+from knoll.predict.durations import ENDS, Durations
 from knoll.predict.observer import Observer
+from knoll.predict.start_times import StartTimes
 from knoll.records.answered import Answered
 
-__all__ = ["Monitored"]
+__all__ = ["exposition"]
 
 _ENDS = (*(repr(edge) for edge in BUCKETS), "+Inf")
+_KSERVE_ENDS = (*map(repr, ENDS), "+Inf")
 
 
-class Monitored(Collector):
-    """What is scraped of an observer."""
+def exposition(observer: Observer, durations: Durations, times: StartTimes) -> bytes:
+    """All metrics in the text format of Prometheus, those of the process included."""
+    own = CollectorRegistry()
+    own.register(_Monitored(observer, durations, times))
+    return generate_latest(REGISTRY) + generate_latest(own)
 
-    def __init__(self, observer: Observer) -> None:
-        self._observer = observer
+
+class _Monitored(Collector):
+    """What is scraped of a predictor."""
+
+    def __init__(self, observer: Observer, durations: Durations, times: StartTimes) -> None:
+        self._observer, self._durations, self._times = observer, durations, times
 
     def collect(self) -> Iterator[Metric]:
         """All metrics, of one moment."""
         counts, labels = self._observer.counts, self._observer.labels
+        yield _predict_seconds(self._durations, labels)
+        yield _start_seconds(self._times, labels)
         yield _requests(counts, labels)
         yield _seconds(counts, labels)
         yield _answers(counts, labels)
@@ -43,6 +56,31 @@ class Monitored(Collector):
             family = CounterMetricFamily(name, help_text, labels=[*labels])
             family.add_metric([*labels.values()], number)
             yield family
+
+
+def _predict_seconds(durations: Durations, labels: Mapping[str, str]) -> Metric:
+    """KServe's own label comes first, and the others tell more."""
+    named = {
+        "model_name": labels["model"],
+        "model_version": labels["version"],
+        "revision": labels["revision"],
+    }
+    family = HistogramMetricFamily(
+        "request_predict_seconds", "predict request latency", labels=[*named, "cold", "ended"]
+    )
+    for is_cold, how, counts, total in durations:
+        buckets = [*zip(_KSERVE_ENDS, accumulate(counts), strict=True)]
+        family.add_metric([*named.values(), str(is_cold).lower(), how], buckets, sum_value=total)
+    return family
+
+
+def _start_seconds(times: StartTimes, labels: Mapping[str, str]) -> Metric:
+    family = GaugeMetricFamily(
+        "knoll_start_seconds", "seconds that each part of the start took", labels=[*labels, "part"]
+    )
+    for part, seconds in times.parts.items():
+        family.add_metric([*labels.values(), part], seconds)
+    return family
 
 
 def _parts(counts: PredictorCounts) -> Mapping[str, Answered]:

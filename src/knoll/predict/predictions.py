@@ -1,19 +1,21 @@
-"""Where predictions are asked for: our own ASGI application in front of KServe's.
+"""The ASGI application of a predictor: which path takes what, and who answers.
 
-KServe's server reads requests on the event loop, where a large one would hold up health checks, and answers
-some faults of clients with 5xx. Here, requests are read and answered in threads.
+Requests are read and answered in threads: on the event loop, a large one would hold up health checks. What
+the predictor says about itself is known beforehand, and answered at once.
 """
 
 import asyncio
+import logging
 import re
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
 from knoll.headers import ALLOW, CONTENT_LENGTH
-from knoll.paths import LABELLED, PREDICTED, READ, SERVER
-from knoll.predict.answer import Answer, in_json, refusal
+from knoll.paths import LABELLED, PREDICTED, READ
+from knoll.predict.answer import Answer, refusal
 from knoll.predict.bins import SHOWN
 from knoll.predict.memory_budget import MemoryBudget
 from knoll.predict.served import Served
@@ -23,7 +25,8 @@ from knoll.request_limits import CLIENT_GONE
 
 __all__ = ["Predictions", "is_feedback", "is_prediction"]
 
-
+_log = logging.getLogger(__name__)
+_Act = Callable[[bytes, Mapping[str, str], Work], Answer]
 _ASKED = re.compile(
     "|".join(
         path.replace("{model}", f"(?P<{version}>[^/]+)")
@@ -31,7 +34,7 @@ _ASKED = re.compile(
     )
 )
 _FEEDBACK = re.compile(LABELLED.replace("{model}", "(?P<v1>[^/]+)"))
-_READ = re.compile("|".join((*SERVER, *READ)).replace("{model}", "[^/:]+"))
+_ABOUT = re.compile("|".join(READ).replace("{model}", "[^/:]+"))
 
 
 def is_prediction(scope: Scope) -> bool:
@@ -45,57 +48,69 @@ def is_feedback(scope: Scope) -> bool:
 
 
 class Predictions:
-    """Answers predictions and takes feedback with what is served, and leaves metadata and health to the other
-    application."""
+    """Answers predictions and takes feedback with what is served. `about` has answers for GET by path. Those
+    of `pages` are made in a thread."""
 
-    def __init__(self, served: Served, app: ASGIApp, pool: ThreadPoolExecutor, memory: MemoryBudget) -> None:
-        self._served, self._app, self._pool, self._memory = served, app, pool, memory
+    def __init__(
+        self,
+        served: Served,
+        pool: ThreadPoolExecutor,
+        memory: MemoryBudget,
+        about: Mapping[str, Answer],
+        pages: Mapping[str, Callable[[], Answer]],
+    ) -> None:
+        self._served, self._pool, self._memory = served, pool, memory
+        self._about, self._pages = about, pages
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        path = scope["path"]
+        assert scope["type"] == "http"
+        work, about = Work(self._memory), {}
+        try:
+            answer = await self._answer(scope, receive, work)
+            about = {SHOWN: work.shown}
+        except ClientGone:
+            answer, about = refusal(CLIENT_GONE, "the client has gone"), {LONGEST_RUN: work.longest_run}
+        except Exception:
+            _log.exception("a request failed")
+            answer = refusal(500, "the request failed; the log of the predictor says why")
+        try:
+            await _send(send, answer, about)
+        finally:
+            work.end()
+
+    async def _answer(self, scope: Scope, receive: Receive, work: Work) -> Answer:
+        """The answer to any request. Raises ClientGone."""
+        path, method = scope["path"], scope["method"]
         told = _FEEDBACK.fullmatch(path)
         asked = _ASKED.fullmatch(path) or told
-        allowed = "POST" if asked else "GET" if _READ.fullmatch(path) else ""
+        allowed = "POST" if asked else "GET" if self._is_read(path) else ""
         if not allowed:
-            await _send(send, refusal(404, f"there is no path {escaped(path[:200])}"))
-        elif scope["method"] != allowed:
-            text = f"{escaped(path[:200])} takes {allowed}, not {scope['method']}"
-            await _send(send, refusal(405, text), {ALLOW: allowed})
-        elif asked and next(filter(None, asked.groups())) != self._served.name:
-            await _send(send, refusal(404, f"there is no such model here; this is {self._served.name}"))
-        elif asked:
-            predict = self._served.predict if asked["v1"] else self._served.infer
-            act = self._served.feedback.take if told else predict
-            await self._answer(act, scope, receive, send)
-        elif path == f"/v1/models/{self._served.name}":
-            about = {"name": self._served.name, "ready": True, "example": self._served.example}
-            await _send(send, in_json(200, about))
-        else:
-            await self._app(_bare(scope), receive, send)
+            return refusal(404, f"there is no path {escaped(path[:200])}")
+        if method != allowed:
+            refused = refusal(405, f"{escaped(path[:200])} takes {allowed}, not {method}")
+            return replace(refused, headers={**refused.headers, ALLOW: allowed})
+        if path in self._about:
+            return self._about[path]
+        if path in self._pages:
+            return await asyncio.to_thread(self._pages[path])
+        if asked is None or next(filter(None, asked.groups())) != self._served.name:
+            return refusal(404, f"there is no such model here; this is {self._served.name}")
+        predict = self._served.predict if asked["v1"] else self._served.infer
+        return await self._work(self._served.feedback.take if told else predict, scope, receive, work)
 
-    async def _answer(
-        self,
-        act: Callable[[bytes, Mapping[str, str], Work], Answer],
-        scope: Scope,
-        receive: Receive,
-        send: Send,
-    ) -> None:
+    def _is_read(self, path: str) -> bool:
+        return path in self._about or path in self._pages or _ABOUT.fullmatch(path) is not None
+
+    async def _work(self, act: _Act, scope: Scope, receive: Receive, work: Work) -> Answer:
         """Answer in a thread. If the client goes, the work ends at its next check."""
-        body, work = (await receive())["body"], Work(self._memory)
+        body = (await receive())["body"]
         answering = asyncio.get_running_loop().run_in_executor(self._pool, act, body, _headers(scope), work)
         gone = asyncio.ensure_future(receive())
         gone.add_done_callback(lambda _: work.cancel())
         try:
-            await _send(send, await answering, {}, **{SHOWN: work.shown})
-        except ClientGone:
-            gone_answer = refusal(CLIENT_GONE, "the client has gone")
-            await _send(send, gone_answer, {}, **{LONGEST_RUN: work.longest_run})
+            return await answering
         finally:
             work.cancel()
-            work.end()
             gone.cancel()
 
 
@@ -108,14 +123,9 @@ def _headers(scope: Scope) -> dict[str, str]:
     return headers
 
 
-def _bare(scope: Scope) -> Scope:
-    """The request by its path alone: KServe's server fails for some queries and some Accept headers."""
-    return {**scope, "query_string": b"", "headers": []}
-
-
-async def _send(send: Send, answer: Answer, more: Mapping[str, str] | None = None, **about: object) -> None:
+async def _send(send: Send, answer: Answer, about: Mapping[str, object]) -> None:
     """Send it. `about` is for the envelope."""
-    headers = {**answer.headers, **(more or {}), CONTENT_LENGTH: str(len(answer.body))}
+    headers = {**answer.headers, CONTENT_LENGTH: str(len(answer.body))}
     encoded = [(name.encode(), value.encode("latin-1", "replace")) for name, value in headers.items()]
     await send({"type": "http.response.start", "status": answer.status, "headers": encoded, **about})
     await send({"type": "http.response.body", "body": answer.body})

@@ -1,10 +1,11 @@
 """The life of a predictor: fetch, verify, load, warm up, and only then listen.
 
 While the port is closed, the predictor is not ready. If its version must not be served, the process ends:
-Knative then fails the revision, and the traffic stays where it is. kserve is imported while the files are
-fetched.
+Knative then fails the revision, and the traffic stays where it is. The server is imported while the files
+are fetched.
 """
 
+import gc
 import os
 import signal
 import socket
@@ -20,7 +21,6 @@ from knoll.ports import Platform
 from knoll.predict.blame import Usual
 from knoll.predict.feedback import Feedback
 from knoll.predict.graph import Graph, warm_up
-from knoll.predict.importing import importing_kserve
 from knoll.predict.label_book import LabelBook
 from knoll.predict.label_reports import LabelReports
 from knoll.predict.loading import Version
@@ -29,6 +29,7 @@ from knoll.predict.memory_limit import UNLIMITED, memory_limit, resident, return
 from knoll.predict.observer import Observer
 from knoll.predict.recorder import Recorder
 from knoll.predict.served import Served
+from knoll.predict.start_times import FETCH, LOAD, VERIFY, WARM_UP, StartTimes, process_age
 
 __all__ = ["load", "serve"]
 
@@ -43,13 +44,13 @@ def serve(model: str, fetch: Callable[[], Version], platform: Platform, port: in
     for one in (signal.SIGTERM, signal.SIGINT):
         signal.signal(one, _stop)
     return_freed_memory()
-    settings = platform.settings
+    settings, times = platform.settings, StartTimes()
     try:
         with ThreadPoolExecutor(1) as pool:
             limit = settings.memory or memory_limit()
-            loading = pool.submit(load, fetch, settings.threads, limit)
-            with importing_kserve():
-                from knoll.predict import protocol
+            loading = pool.submit(load, fetch, settings.threads, limit, times)
+            from knoll.predict import protocol
+
             version, graph = loading.result()
     except KnollError as error:
         _fail(error)
@@ -57,17 +58,20 @@ def serve(model: str, fetch: Callable[[], Version], platform: Platform, port: in
     recorder = Recorder(model, name, version.signature, platform)
     served = _served(model, version, graph, book, recorder, platform)
     observer = Observer(model, name, platform, served.bins, served.facets)
+    gc.freeze()  # the collector need not look at what was imported
     with (
         socket.create_server((settings.listen_host, port), backlog=2048) as listening,
         observer.reporting(),
         LabelReports(model, name, book, platform).reporting(),
         recorder.reporting(),
     ):
+        times.end(process_age())
         protocol.run(
             served,
             listening,
             {VERSION: name, DIGEST: version.digest},
             observer,
+            times,
             workers=settings.threads or os.cpu_count() or 1,
             memory=share(limit, resident(), settings.body_memory),
             token=settings.token,
@@ -75,14 +79,22 @@ def serve(model: str, fetch: Callable[[], Version], platform: Platform, port: in
         )
 
 
-def load(fetch: Callable[[], Version], threads: int, limit: int = UNLIMITED) -> tuple[Version, Graph]:
-    """The verified version and its graph, warm; `limit` is the memory of the process in bytes.
+def load(
+    fetch: Callable[[], Version], threads: int, limit: int = UNLIMITED, times: StartTimes | None = None
+) -> tuple[Version, Graph]:
+    """The verified version and its graph, warm; `limit` is the memory of the process in bytes. What each part
+    takes is noted in `times`.
 
     Raises InvalidVersion, or Unavailable if it cannot be fetched.
     """
-    version = fetch()
-    graph = Graph(version, threads)
-    warm_up(graph, version, limit)
+    times = times or StartTimes()
+    with times.part(FETCH):
+        version = fetch()
+    times.move(version.verified_in, FETCH, VERIFY)
+    with times.part(LOAD):
+        graph = Graph(version, threads)
+    with times.part(WARM_UP):
+        warm_up(graph, version, limit)
     return version, graph
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from knoll.codecs import DTYPES, Array
 from knoll.errors import InvalidInstance
-from knoll.headers import CONTENT_TYPE, LENGTH_OF_JSON
+from knoll.headers import CONTENT_TYPE, LENGTH_OF_JSON, REQUEST_ID
 from knoll.media_types import ANY_BYTES
 from knoll.predict.answer import Answer, in_json, told_in_header
 from knoll.predict.json_body import read_json
@@ -45,7 +45,7 @@ def read_v2(
     is_binary = _flag(_parameters(request, "the request"), "binary_data_output", default=False)
     warnings: list[str] = []
     return Inference(
-        number or str(uuid.uuid4()),
+        number or headers.get(REQUEST_ID) or str(uuid.uuid4()),
         _inputs(request.get("inputs"), raw, signature, warnings.append),
         _outputs(request.get("outputs"), signature, default=is_binary),
         tuple(warnings),

@@ -1,7 +1,8 @@
 """The platform of each process: which adapter each port gets.
 
-Clients of S3 and HTTP take half a second of CPU to import and make. So they are made when they are first
-used: a command that only reads Models never needs them.
+Clients of S3 and HTTP take half a second of CPU to import and make, and documents need the schema of a Model.
+So an adapter is made when it is first used: a command that only reads Models needs no S3, and a predictor no
+Models.
 """
 
 from collections.abc import Callable
@@ -9,9 +10,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from knoll.adapters.clock import SystemClock
-from knoll.adapters.cluster_local import LocalCluster
 from knoll.adapters.store_arbitrated import ArbitratedStore, probe_once
-from knoll.laptop.broker.event_log import EventLog
 from knoll.ports import Cluster, Events, Hooks, Monitoring, ObjectStore, Platform, Predictors
 from knoll.settings import Settings
 from knoll.sqlite_file import DATABASE
@@ -19,7 +18,9 @@ from knoll.wiring.kubernetes import kubernetes_cluster, settings_of_function, se
 from knoll.wiring.running import settings_of_running
 
 if TYPE_CHECKING:
+    from knoll.adapters.cluster_local import LocalCluster
     from knoll.adapters.store_s3 import S3Store
+    from knoll.laptop.broker.event_log import EventLog
 
 __all__ = [
     "build_platform",
@@ -90,7 +91,9 @@ def build_platform(
 
 
 def _cluster(settings: Settings) -> Cluster:
-    return documents(settings) if settings.cluster == "local" else kubernetes_cluster(settings)
+    is_local = settings.cluster == "local"
+    cluster: Cluster = _late(lambda: documents(settings)) if is_local else kubernetes_cluster(settings)
+    return cluster
 
 
 class _Late:
@@ -159,11 +162,15 @@ def object_store(settings: Settings, *, tries_once: bool = False) -> "S3Store":
     return S3Store(*where, tries_once=tries_once)
 
 
-def documents(settings: Settings) -> LocalCluster:
+def documents(settings: Settings) -> "LocalCluster":
     """The document store of the laptop."""
+    from knoll.adapters.cluster_local import LocalCluster
+
     return LocalCluster(settings.home / DATABASE, settings.namespace, SystemClock())
 
 
-def event_log(settings: Settings) -> EventLog:
+def event_log(settings: Settings) -> "EventLog":
     """What the laptop's broker has taken."""
+    from knoll.laptop.broker.event_log import EventLog
+
     return EventLog(settings.home / DATABASE)
