@@ -116,7 +116,8 @@ def measure(process: Process, row: Row, requests: int) -> Round:
     example, before = row.cell.example, process.cpu
 
     def client(_: int) -> list[float]:
-        connection, took = http.client.HTTPConnection("127.0.0.1", process.port, timeout=60), []
+        connection = http.client.HTTPConnection("127.0.0.1", process.port, timeout=60)
+        took: list[float] = []
         for _ in range(requests // row.at_once):
             began = time.perf_counter()
             ask(connection, row.cell, row.form, example)

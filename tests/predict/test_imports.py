@@ -7,7 +7,7 @@ import sys
 from typing import Any
 
 _MODULES = 650  # of which ONNX Runtime, numpy, pydantic, asyncio and uvicorn are most
-_TIMES = 32  # so many times the CPU of an empty program
+_TIMES = 60  # so many times the CPU of an empty program
 _HEAVY = (
     "boto3",
     "fastapi",

@@ -31,7 +31,7 @@ def first(start: Start, files_of: Files, classifier: Any) -> Iterator[tuple[http
     """A client of a predictor, and the answer to its very first request."""
     predictor = start("shade", files_of(classifier), answer_key="a" * 64)
     assert predictor.wait_ready(READY), predictor.stop()
-    with httpx.Client(base_url=predictor.url, trust_env=False) as client:
+    with httpx.Client(base_url=predictor.url, trust_env=False, timeout=60) as client:
         yield client, predict(client, LIGHT)
 
 
@@ -183,7 +183,7 @@ def test_metrics_have_the_names_of_kserve_and_tell_more(
 ) -> None:
     predictor = start("shade", files_of(classifier))
     assert predictor.wait_ready(READY), predictor.stop()
-    with httpx.Client(base_url=predictor.url, trust_env=False) as client:
+    with httpx.Client(base_url=predictor.url, trust_env=False, timeout=60) as client:
         for one in (LIGHT, LIGHT, "x"):
             predict(client, one)
         answer = client.get("/metrics")
@@ -210,7 +210,8 @@ def test_a_failure_of_its_own_is_a_500_in_json_with_the_version() -> None:
     served: Any = None
     with ThreadPoolExecutor(1) as pool:
         app = Predictions(served, pool, MemoryBudget(2**20), {}, {"/metrics": fail})
-        transport = httpx.ASGITransport(Envelope(app, {"x-model-version": "v1"}, print, ByteBudget(2**20)))
+        whole: Any = Envelope(app, {"x-model-version": "v1"}, print, ByteBudget(2**20))
+        transport = httpx.ASGITransport(whole)
 
         async def ask() -> httpx.Response:
             async with httpx.AsyncClient(transport=transport, base_url="http://x") as client:

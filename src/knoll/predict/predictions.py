@@ -64,19 +64,21 @@ class Predictions:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         assert scope["type"] == "http"
-        work, about = Work(self._memory), {}
+        work = Work(self._memory)
         try:
-            answer = await self._answer(scope, receive, work)
-            about = {SHOWN: work.shown}
-        except ClientGone:
-            answer, about = refusal(CLIENT_GONE, "the client has gone"), {LONGEST_RUN: work.longest_run}
-        except Exception:
-            _log.exception("a request failed")
-            answer = refusal(500, "the request failed; the log of the predictor says why")
-        try:
-            await _send(send, answer, about)
+            await _send(send, *await self._ended(scope, receive, work))
         finally:
             work.end()
+
+    async def _ended(self, scope: Scope, receive: Receive, work: Work) -> tuple[Answer, Mapping[str, object]]:
+        """An answer in any case, and what the envelope is told."""
+        try:
+            return await self._answer(scope, receive, work), {SHOWN: work.shown}
+        except ClientGone:
+            return refusal(CLIENT_GONE, "the client has gone"), {LONGEST_RUN: work.longest_run}
+        except Exception:
+            _log.exception("a request failed")
+            return refusal(500, "the request failed; the log of the predictor says why"), {}
 
     async def _answer(self, scope: Scope, receive: Receive, work: Work) -> Answer:
         """The answer to any request. Raises ClientGone."""

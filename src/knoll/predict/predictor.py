@@ -5,7 +5,6 @@ Knative then fails the revision, and the traffic stays where it is. The server i
 are fetched.
 """
 
-import gc
 import os
 import signal
 import socket
@@ -41,9 +40,7 @@ def serve(model: str, fetch: Callable[[], Version], platform: Platform, port: in
     If the version must not be served, the process ends with 65; if it could not be fetched, with 75. The
     reason is one line on standard error.
     """
-    for one in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(one, _stop)
-    return_freed_memory()
+    _prepare_process()
     settings, times = platform.settings, StartTimes()
     try:
         with ThreadPoolExecutor(1) as pool:
@@ -58,7 +55,6 @@ def serve(model: str, fetch: Callable[[], Version], platform: Platform, port: in
     recorder = Recorder(model, name, version.signature, platform)
     served = _served(model, version, graph, book, recorder, platform)
     observer = Observer(model, name, platform, served.bins, served.facets)
-    gc.freeze()  # the collector need not look at what was imported
     with (
         socket.create_server((settings.listen_host, port), backlog=2048) as listening,
         observer.reporting(),
@@ -104,6 +100,13 @@ def _served(
     key, name, now = platform.settings.answer_key, version.manifest.version, platform.clock.now
     feedback = Feedback(model, name, version.signature, key, book, now)
     return Served(model, version, graph, Usual(version), feedback, recorder)
+
+
+def _prepare_process() -> None:
+    """End in order at a signal, and let large blocks of memory go back."""
+    for one in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(one, _stop)
+    return_freed_memory()
 
 
 def _stop(*_: object) -> NoReturn:

@@ -1,5 +1,6 @@
 """A version behind a server that speaks V1 and V2: an ASGI application of our own on uvicorn."""
 
+import gc
 import socket
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -60,4 +61,5 @@ def run(
     bodies = ByteBudget(memory.bodies)
     app = behind_door(Envelope(predictions, headers, observe_too, bodies, key, times.header), token)
     config = server_config(app, _GRACE, lifespan="off", timeout_keep_alive=_KEEP_ALIVE)
+    gc.freeze()  # the collector need not look at what was imported and loaded
     uvicorn.Server(config).run(sockets=[listening])
