@@ -46,9 +46,10 @@ def is_picture(body: bytes) -> bool:
 
 
 def picture_kind(body: bytes) -> str:
-    """The kind of a picture, also of one that is not read, with an article; "" for anything else."""
-    if is_picture(body):
-        return "a PNG" if body.startswith(PNG) else "a JPEG"
+    """The kind of a picture, also of one that is cut off or not read, with an article; "" for anything
+    else."""
+    if body.startswith((PNG[:4], JPEG)):
+        return "a JPEG" if body.startswith(JPEG) else "a PNG"
     return next((name for name in _PICTURES if _KINDS[name].match(body[:_HEAD])), "")
 
 
