@@ -139,7 +139,7 @@ def answers(
         with ExitStack() as stack:
             processes = {one: stack.enter_context(serving(one, cell, folder)) for one in _SERVERS}
             first = [first_answer(one, cell) for one in processes.values()]
-            if not np.allclose(*first, atol=1e-5):
+            if not np.allclose(first[0], first[1], atol=1e-5):
                 sys.exit("Error: the servers answer differently")
             mine = [row for row in rows if row.cell is cell]
             for row, server in product(mine, _SERVERS):

@@ -103,8 +103,10 @@ def write_versions(folder: Path) -> None:
             "README.md": b"",
         }
         entries = {name: entry_of(body) for name, body in files.items()}
-        facts = (cell.model, "v000001", "tiny", "run", "0" * 64, {}, {}, "2026-01-01T00:00:00Z", "")
-        for name, body in {**files, "manifest.json": Manifest(*facts, entries).encode()}.items():
+        manifest = Manifest(
+            cell.model, "v000001", "tiny", "run", "0" * 64, {}, {}, "2026-01-01T00:00:00Z", "", entries
+        )
+        for name, body in {**files, "manifest.json": manifest.encode()}.items():
             (place / name).write_bytes(body)
 
 

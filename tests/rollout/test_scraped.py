@@ -14,8 +14,10 @@ from knoll.events import TICK, TRAINING_SUCCEEDED, new_event
 from knoll.ports import MetricSample
 from knoll.predict.bins import Bins, Shown
 from knoll.predict.counts import Ended
+from knoll.predict.durations import Durations
 from knoll.predict.monitored import Monitored
 from knoll.predict.observer import Observer
+from knoll.predict.start_times import StartTimes
 from knoll.records.evidence import find_reports
 from knoll.rollout import handler
 from knoll.rollout.replay import REPLAY_TIME
@@ -39,7 +41,8 @@ class Scraped:
                 {name: said for name, said in {**one.labels, "__name__": one.name}.items() if said}, one.value
             )
             for observer in self.observers
-            for metric in Monitored(observer).collect()
+            for metric in Monitored(observer, Durations(), StartTimes()).collect()
+            if metric.name.startswith("knoll_")
             for one in metric.samples
         ]
         is_asked = f'namespace="{self.namespace}"' in expression or "namespace=" not in expression

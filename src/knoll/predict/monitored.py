@@ -18,7 +18,7 @@ from knoll.predict.observer import Observer
 from knoll.predict.start_times import StartTimes
 from knoll.records.answered import Answered
 
-__all__ = ["exposition"]
+__all__ = ["Monitored", "exposition"]
 
 _ENDS = (*(repr(edge) for edge in BUCKETS), "+Inf")
 _KSERVE_ENDS = (*map(repr, ENDS), "+Inf")
@@ -27,11 +27,11 @@ _KSERVE_ENDS = (*map(repr, ENDS), "+Inf")
 def exposition(observer: Observer, durations: Durations, times: StartTimes) -> bytes:
     """All metrics in the text format of Prometheus, those of the process included."""
     own = CollectorRegistry()
-    own.register(_Monitored(observer, durations, times))
+    own.register(Monitored(observer, durations, times))
     return generate_latest(REGISTRY) + generate_latest(own)
 
 
-class _Monitored(Collector):
+class Monitored(Collector):
     """What is scraped of a predictor."""
 
     def __init__(self, observer: Observer, durations: Durations, times: StartTimes) -> None:
