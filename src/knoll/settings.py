@@ -10,15 +10,8 @@ from typing import Any, Literal
 from pydantic import AliasChoices, Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from knoll import installation as of
 from knoll.errors import Rejected
-from knoll.installation import (
-    ACCESS_KEY,
-    DEFAULT_REGION,
-    ENDPOINT,
-    ENDPOINT_OF_S3,
-    REGION,
-    SECRET_KEY,
-)
 from knoll.names import bucket_uri
 from knoll.request_limits import BODIES_LIMIT, BODY_LIMIT
 from knoll.setting_types import (
@@ -57,7 +50,7 @@ class Settings(BaseSettings):
     url: Url = Field(default="", description="URL where predict requests go; `knoll env` prints it")
     s3_endpoint: Url = Field(
         default="",
-        validation_alias=AliasChoices("KNOLL_S3_ENDPOINT", ENDPOINT_OF_S3, ENDPOINT),
+        validation_alias=AliasChoices("KNOLL_S3_ENDPOINT", of.ENDPOINT_OF_S3, of.ENDPOINT),
         description="URL of the S3 server; if empty, a laptop starts SeaweedFS",
     )
     own_s3: Url = Field(
@@ -67,17 +60,17 @@ class Settings(BaseSettings):
     )
     s3_access_key: str = Field(
         default="",
-        validation_alias=AliasChoices("KNOLL_S3_ACCESS_KEY", ACCESS_KEY),
+        validation_alias=AliasChoices("KNOLL_S3_ACCESS_KEY", of.ACCESS_KEY),
         description="access key of the S3 server",
     )
     s3_secret_key: str = Field(
         default="",
-        validation_alias=AliasChoices("KNOLL_S3_SECRET_KEY", SECRET_KEY),
+        validation_alias=AliasChoices("KNOLL_S3_SECRET_KEY", of.SECRET_KEY),
         description="secret key of the S3 server",
     )
     s3_region: Word = Field(
         default="us-east-1",
-        validation_alias=AliasChoices("KNOLL_S3_REGION", REGION, DEFAULT_REGION),
+        validation_alias=AliasChoices("KNOLL_S3_REGION", of.REGION, of.DEFAULT_REGION),
         description="region of the S3 server",
     )
     model_bucket: BucketName = Field(default="knoll-models", description="bucket for versions and records")
@@ -119,8 +112,7 @@ class Settings(BaseSettings):
     )
     sign_key: str = Field(
         default="",
-        description="private key in PEM with which a trainer signs the versions that it makes; no other "
-        "process has it",
+        description="private key in PEM with which a trainer signs its versions; no other process has it",
     )
     verify_key: str = Field(
         default="",

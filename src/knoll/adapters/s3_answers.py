@@ -8,10 +8,10 @@ from knoll.adapters.http_faults import connection_fault
 from knoll.errors import AlreadyExists, Conflict, KnollError, NotFound, Rejected, StoreUnavailable
 from knoll.names import split_uri
 
-__all__ = ["AWS", "AWS_KEYS", "bare", "client_fault", "no_answer", "refusal", "unavailable", "version_at"]
+__all__ = ["AWS", "KEYS_OF_AWS", "bare", "client_fault", "no_answer", "refusal", "unavailable", "version_at"]
 
 AWS = "AWS"  # the place where no endpoint is set
-AWS_KEYS = (
+KEYS_OF_AWS = (
     "check AWS_PROFILE and ~/.aws (aws configure list), or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
 )
 _KEYS = ("InvalidAccessKeyId", "SignatureDoesNotMatch", "InvalidToken", "ExpiredToken")
@@ -87,7 +87,7 @@ def _what_helps(place: str, status: int, code: str) -> str:
     if status >= 500:
         return f"make room if the disk of {place} is full, and read its log; a laptop's answers at /healthz"
     if place == AWS and status in (400, 401, 403):
-        return AWS_KEYS
+        return KEYS_OF_AWS
     if code in _KEYS:
         return "set KNOLL_S3_ACCESS_KEY and KNOLL_S3_SECRET_KEY to a pair of keys that this server knows"
     if status in (401, 403):

@@ -15,7 +15,7 @@ from botocore.exceptions import BotoCoreError, ClientError, ConnectionError, HTT
 
 from knoll.adapters.s3_answers import (
     AWS,
-    AWS_KEYS,
+    KEYS_OF_AWS,
     bare,
     client_fault,
     no_answer,
@@ -192,7 +192,7 @@ class S3Store:
             raise refusal(uri, self._place(), _status(error), code, error.operation_name) from error
         except BotoCoreError as error:
             of_aws = not self._has_keys and not isinstance(error, (ConnectionError, HTTPClientError))
-            fix = AWS_KEYS if of_aws else no_answer(self._place())
+            fix = KEYS_OF_AWS if of_aws else no_answer(self._place())
             reason = client_fault(error, CONNECT_SECONDS, read_seconds(tries_once=self._tries_once))
             raise unavailable(uri, self._place(), reason, fix) from error
 

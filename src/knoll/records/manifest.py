@@ -65,9 +65,7 @@ __all__ = [
 MANIFEST = "manifest.json"
 ATTESTATION = "attestation.json"
 SEALS = (MANIFEST, ATTESTATION)  # files of a version that its manifest does not name
-GRAPH = "model.onnx"
-WEIGHTS = "model.safetensors"
-CARD = "README.md"
+GRAPH, WEIGHTS, CARD = "model.onnx", "model.safetensors", "README.md"
 
 
 @with_config(LENIENT)
@@ -89,8 +87,8 @@ FileEntries = Annotated[
 class Manifest(Record):
     """What a version is and where it comes from. `files` has names relative to the version's folder.
     `metrics` are those on the held-out examples, `slices` those of parts of them, by metric and part.
-    `champion` has the champion's on the same examples, `golden` those on the golden set, if there is one.
-    `parity` says by how much the exported graph differed from its network at most, by output."""
+    `champion` has the champion's on the same examples, `golden` those on the golden set, if there is one, and
+    `parity` how far the exported graph was from its network at most, by output."""
 
     model: str
     version: str
