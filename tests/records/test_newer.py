@@ -21,6 +21,7 @@ from knoll.records.evidence import find_report, find_reports
 from knoll.records.golden import find_golden, golden_uri
 from knoll.records.inbox import copy_entry_to_record, find_entry, inbox_uri
 from knoll.records.labels import find_labels
+from knoll.records.late_cause import find_late_cause, late_cause_uri
 from knoll.records.letter_room import find_refusals, refusals_uri
 from knoll.records.manifest import find_manifest, find_sealed, manifest_uri
 from knoll.records.outcome import find_outcome, outcome_uri
@@ -77,12 +78,14 @@ FINDERS: dict[str, tuple[str, Find]] = {
         lambda bucket: find_samples("digits", VERSION, bucket),
     ),
 }
-# what is written anew, so that nobody can stop a model with it: hints, caches, and copies of the data's state
+# what is written anew, or only shown, so that nobody can stop a model with it: hints, caches, and copies of
+# the data's state
 WRITTEN_ANEW: dict[str, tuple[str, Find]] = {
     "known_checksums": (
         checksums_uri(ROOT, "digits"),
         lambda bucket: known_checksums("digits", bucket),
     ),
+    "find_late_cause": (late_cause_uri(ROOT, RUN), lambda bucket: find_late_cause(RUN, bucket)),
     "find_newest_dataset": (DATASET, lambda bucket: find_newest_dataset("digits", bucket)),
     "find_progress": (progress_uri(ROOT, RUN), lambda bucket: find_progress(RUN, bucket)),
     "find_recorded": (RECORDED, lambda bucket: find_recorded(RECORDED, bucket)),
