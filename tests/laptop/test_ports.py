@@ -1,5 +1,6 @@
 """Ports for child processes: kept while free, and never one that the system may give to a connection."""
 
+import random
 import socket
 from contextlib import ExitStack
 
@@ -7,7 +8,7 @@ import pytest
 
 from knoll.errors import Unavailable
 from knoll.laptop import ports
-from knoll.laptop.ports import hold_port
+from knoll.laptop.ports import free_port, hold_port
 
 
 def _number(held: socket.socket) -> int:
@@ -20,6 +21,15 @@ def test_no_port_is_given_twice_while_it_is_held_and_none_that_connections_get()
         given = [_number(stack.enter_context(hold_port())) for _ in range(1000)]
     assert len(set(given)) == len(given)
     assert all(20_000 <= port < 30_000 for port in given)
+
+
+def test_processes_whose_generators_have_one_seed_choose_other_ports() -> None:
+    """As trainings of one seed do."""
+    chosen = []
+    for _ in range(2):
+        random.seed(0)
+        chosen.append([free_port() for _ in range(20)])
+    assert chosen[0] != chosen[1]
 
 
 def test_a_wanted_port_is_kept_while_it_is_free() -> None:

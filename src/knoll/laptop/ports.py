@@ -14,6 +14,7 @@ __all__ = ["free_port", "hold_port"]
 _HOST = "127.0.0.1"
 _PORTS = range(20_000, 30_000)
 _TRIES = 100
+_RANDOM = random.SystemRandom()  # a training seeds the common generator: two processes would choose alike
 
 
 def free_port() -> int:
@@ -31,7 +32,7 @@ def hold_port(wanted: int = 0) -> socket.socket:
         held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if _bind(held, wanted):
             return held
-    for port in random.sample(_PORTS, _TRIES):
+    for port in _RANDOM.sample(_PORTS, _TRIES):
         held = socket.socket()
         if _bind(held, port):
             return held
