@@ -122,6 +122,7 @@ class World:
     remembers: bool = False  # whether what a call of a function has seen of the cluster may serve the next
     has_keys: bool = False  # whether functions stamp their records
     releases: int = 0  # a seed by which half of the calls are another release's; 0 for none of them
+    release: Release = "ours"  # whose call is carried out
     feed: list[Delivery] = field(default_factory=list)
     wrong: list[str] = field(default_factory=list)
     past: dict[str, list[Past]] = field(default_factory=dict)
@@ -159,10 +160,11 @@ class World:
         """The process that carries out the next call."""
         if not self.releases:
             return Process(self.platform, strike, memory=self.memory if self.remembers else Caches())
-        release = self._release()
-        self.log.append(f"by a process of release: {release}")
-        memory = self.memory if self.remembers and release == "ours" else Caches()
-        return Process(platform_of(release, self.platform, self.wrong, self.releases), strike, memory=memory)
+        self.release = self._release()
+        self.log.append(f"by a process of release: {self.release}")
+        memory = self.memory if self.remembers and self.release == "ours" else Caches()
+        platform = platform_of(self.release, self.platform, self.wrong, self.releases)
+        return Process(platform, strike, memory=memory)
 
     def _release(self) -> Release:
         return release_of(self.releases, len(self.log), has_keys=self.has_keys)
