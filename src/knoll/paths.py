@@ -8,11 +8,17 @@ __all__ = [
     "FUNCTIONS",
     "LABELLED",
     "LIVE",
+    "MODELS",
+    "MODEL_READY",
     "POSTED",
     "PREDICTED",
     "READ",
     "READY",
+    "SERVER",
+    "V1_MODEL",
+    "V2_MODEL",
     "feedback_path",
+    "path_of",
     "predict_path",
 ]
 
@@ -21,17 +27,26 @@ FEEDBACK = ":feedback"  # behind the path of a model: true labels for its answer
 FUNCTIONS = "/functions/"  # of the laptop: below it, each function takes what it would get on a cluster
 LIVE = "/v2/health/live"  # of a predictor, a router, and of the laptop's gateway
 READY = "/v2/health/ready"  # of a predictor, and of the laptop's gateway
-PREDICTED = ("/v1/models/{model}:predict", "/v2/models/{model}/infer")  # of V1 and V2: predict requests
-LABELLED = f"/v1/models/{{model}}{FEEDBACK}"
-POSTED = (*PREDICTED, "/v1/models/{model}:explain", LABELLED)  # requests with a body
-READ = ("/v1/models/{model}", "/v2/models/{model}", "/v2/models/{model}/ready")  # what is said of a model
+SERVER = "/v2"  # what V2 says of a server
+MODELS = ("/v1/models", "/v2/models")  # of V1 and V2: the names of all models
+V1_MODEL, V2_MODEL = (f"{path}/{{model}}" for path in MODELS)
+MODEL_READY = f"{V2_MODEL}/ready"
+PREDICTED = (f"{V1_MODEL}:predict", f"{V2_MODEL}/infer")  # of V1 and V2: predict requests
+LABELLED = f"{V1_MODEL}{FEEDBACK}"
+POSTED = (*PREDICTED, f"{V1_MODEL}:explain", LABELLED)  # requests with a body
+READ = (V1_MODEL, V2_MODEL, MODEL_READY)  # what is said of a model
 
 
 def predict_path(model: str) -> str:
     """Where V1 requests for a model go, below the URL of a predictor or gateway."""
-    return f"/v1/models/{quote(model, safe='')}:predict"
+    return path_of(PREDICTED[0], model)
 
 
 def feedback_path(model: str) -> str:
     """Where true labels for answers of a model go, below the same URL."""
-    return f"/v1/models/{quote(model, safe='')}{FEEDBACK}"
+    return path_of(LABELLED, model)
+
+
+def path_of(template: str, model: str) -> str:
+    """One of the paths above, for a model."""
+    return template.format(model=quote(model, safe=""))

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import knoll
-from knoll.paths import LIVE, READY
+from knoll.paths import LIVE, MODEL_READY, MODELS, READY, SERVER, V1_MODEL, V2_MODEL, path_of
 from knoll.predict.answer import Answer, in_json
 from knoll.predict.served import Served
 from knoll.records.signature import Tensor
@@ -31,12 +31,11 @@ def about(served: Served) -> Mapping[str, Answer]:
         "/": {"status": "alive"},
         LIVE: {"live": True},
         READY: {"ready": True},
-        "/v1/models": {"models": [name]},
-        f"/v1/models/{name}": {"name": name, "ready": True, "example": served.example},
-        "/v2": {"name": "knoll", "version": knoll.__version__, "extensions": _EXTENSIONS},
-        "/v2/models": {"models": [name]},
-        f"/v2/models/{name}": {"name": name, "versions": versions, "platform": _PLATFORM, **tensors},
-        f"/v2/models/{name}/ready": {"name": name, "ready": True},
+        **{path: {"models": [name]} for path in MODELS},
+        path_of(V1_MODEL, name): {"name": name, "ready": True, "example": served.example},
+        SERVER: {"name": "knoll", "version": knoll.__version__, "extensions": _EXTENSIONS},
+        path_of(V2_MODEL, name): {"name": name, "versions": versions, "platform": _PLATFORM, **tensors},
+        path_of(MODEL_READY, name): {"name": name, "ready": True},
     }
     return {path: in_json(200, value) for path, value in told.items()}
 

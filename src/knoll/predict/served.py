@@ -14,6 +14,7 @@ import numpy as np
 from knoll.codecs import Array, Reading, decode, example_request
 from knoll.errors import InvalidInstance, Unavailable
 from knoll.headers import RETRY_AFTER
+from knoll.paths import V2_MODEL, path_of
 from knoll.predict.answer import Answer, refusal
 from knoll.predict.bins import NOT_FINITE, Bins, bins_of
 from knoll.predict.blame import Usual
@@ -85,7 +86,7 @@ class Served:
                 self.recorder.note(id, body, headers)
             return self._with_id(answer, body, headers, answered, id)
 
-        large = f"only a large one: GET /v2/models/{self.name} shows the tensors"
+        large = f"only a large one: GET {path_of(V2_MODEL, self.name)} shows the tensors"
         return self._guarded(answer, self.example or large)
 
     def infer(self, body: bytes, headers: Mapping[str, str], work: Work) -> Answer:
@@ -107,7 +108,7 @@ class Served:
             answer = answer_v2(request, outputs, self.version.signature, self.about)
             return self._with_id(answer, body, headers, answered)
 
-        return self._guarded(answer, f"GET /v2/models/{self.name} shows the tensors")
+        return self._guarded(answer, f"GET {path_of(V2_MODEL, self.name)} shows the tensors")
 
     def _noted(self, batches: Iterable[dict[str, Array]]) -> tuple[Iterator[dict[str, Array]], list[str]]:
         """The batches, and the labels that are answered, which grow while the batches come."""

@@ -16,6 +16,7 @@ from knoll.kube.kinds import INFERENCE_SERVICE_API, PREDICTOR_CONTAINER
 from knoll.kube.labels import COMPONENT_LABEL, VERSION_LABEL, part_labels
 from knoll.kube.security import CONTAINER_SECURITY, POD_SECURITY
 from knoll.models import Model
+from knoll.paths import MODEL_READY, path_of
 from knoll.ports import Document
 from knoll.quantities import PREDICTOR_RESOURCES
 from knoll.records.attestation import key_of
@@ -165,7 +166,7 @@ def _container(
         **({"env": [*variables]} if variables else {}),
         "envFrom": [{"secretRef": {"name": STORE_SECRET}}],
         "ports": [{"containerPort": 8080, "protocol": "TCP"}],
-        "readinessProbe": {"httpGet": {"path": f"/v2/models/{model.name}/ready", "port": 8080}},
+        "readinessProbe": {"httpGet": {"path": path_of(MODEL_READY, model.name), "port": 8080}},
         "resources": {
             "requests": resources,
             "limits": {name: amount for name, amount in resources.items() if name != "cpu"},

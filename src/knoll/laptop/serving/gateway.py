@@ -23,7 +23,7 @@ from starlette.routing import Route as HttpRoute
 from knoll.kube.predictors import traffic_of
 from knoll.laptop.serving.autoscaler import Autoscaler
 from knoll.laptop.serving.route import Route, answering, find_route, why_absent, why_unavailable
-from knoll.paths import FEEDBACK, LIVE, POSTED, READ, READY
+from knoll.paths import FEEDBACK, LIVE, MODELS, POSTED, READ, READY, SERVER
 from knoll.request_limits import ByteBudget
 from knoll.router.choose import Choice, choose
 from knoll.router.copies import Copies
@@ -71,8 +71,8 @@ class Gateway:
         """V1 and V2 at the root, and the same below /<isvc>-predictor and /<tag>-<isvc>-predictor."""
         calls: list[tuple[str, str, Callable[[Request], Awaitable[Response]]]] = [
             *(("POST", path, self._predict) for path in POSTED),
-            ("GET", "/v1/models", self._models),
-            ("GET", "/v2", _metadata),
+            ("GET", MODELS[0], self._models),
+            ("GET", SERVER, _metadata),
             ("GET", LIVE, _live),
             ("GET", READY, self._healthy),
             *(
@@ -82,7 +82,7 @@ class Gateway:
         ]
         found: list[HttpRoute] = []
         for prefix in ("", "/{hostname}"):
-            repository = f"{prefix}/v2/repository/{{rest:path}}"
+            repository = f"{prefix}{SERVER}/repository/{{rest:path}}"
             found.append(HttpRoute(repository, _refuse_repository, methods=["GET", "POST"]))
             found += [HttpRoute(prefix + path, act, methods=[method]) for method, path, act in calls]
         return found
