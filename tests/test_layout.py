@@ -273,8 +273,16 @@ def test_a_shared_name_has_one_home(home: ModuleType) -> None:
 
 @pytest.mark.parametrize(
     ("home", "form"),
-    [("installation.py", r"AWS_[A-Z0-9_]+"), ("codecs/foreign_kinds.py", r"\x89PNG.*|\xff\xd8.*")],
-    ids=["variables of S3 clients", "first bytes of pictures"],
+    [
+        ("installation.py", r"AWS_[A-Z0-9_]+"),
+        ("codecs/foreign_kinds.py", r"\x89PNG.*|\xff\xd8.*"),
+        ("paths.py", r"(GET )?/v[12](/\S*)?"),
+        (
+            "adapters/document_table.py",
+            r"\s*(SELECT|INSERT|UPDATE|DELETE|CREATE TABLE)\b.*\b(documents|revisions)\b.*",
+        ),
+    ],
+    ids=["variables of S3 clients", "first bytes of pictures", "paths of V1 and V2", "SQL of documents"],
 )
 def test_texts_of_a_form_have_one_home(home: str, form: str) -> None:
     again = {

@@ -14,8 +14,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from pydantic_core import from_json, to_json
+from pydantic_core import from_json
 
+from knoll.adapters import document_table as table
 from knoll.errors import AlreadyExists, ClusterUnavailable, Conflict, NotFound, Rejected
 from knoll.json_faults import why_unwritable
 from knoll.kube.kinds import INFERENCE_SERVICE_API, JOB_API, MODEL_API, REVISION_API, SECRET_API
@@ -37,14 +38,6 @@ _KINDS = {
     "Revision": REVISION_API,
 }
 _OF_THE_SERVER = ("namespace", "uid", "resourceVersion", "generation", "creationTimestamp")
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS documents (
-    kind TEXT NOT NULL, namespace TEXT NOT NULL, name TEXT NOT NULL, body TEXT NOT NULL,
-    PRIMARY KEY (kind, namespace, name)
-) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS revisions (number INTEGER NOT NULL);
-INSERT INTO revisions SELECT 0 WHERE NOT EXISTS (SELECT * FROM revisions);
-"""
 
 
 class LocalCluster:
@@ -55,7 +48,7 @@ class LocalCluster:
         self._path, self._namespace, self._clock = path, namespace, clock
         self._connections = threading.local()
         with self._connected() as file:
-            file.executescript(_SCHEMA)
+            table.create_table(file)
 
     def create(self, document: Document) -> Document:
         """See `ports.Cluster.create`. Raises Rejected for a document that an API server would refuse."""
@@ -85,8 +78,7 @@ class LocalCluster:
     def list(self, kind: str, labels: Mapping[str, str] | None = None) -> list[Document]:
         """See `ports.Cluster.list`."""
         with self._connected() as file:
-            query = "SELECT body FROM documents WHERE kind = ? AND namespace = ? ORDER BY name"
-            documents = [_decoded(body) for (body,) in file.execute(query, (_known(kind), self._namespace))]
+            documents = table.list_documents(file, _known(kind), self._namespace)
         wanted = (labels or {}).items()
         return [one for one in documents if wanted <= (one["metadata"].get("labels") or {}).items()]
 
@@ -108,15 +100,13 @@ class LocalCluster:
             stored = self._find(file, _known(kind), name)
             if version and stored is not None and stored["metadata"]["resourceVersion"] != version:
                 raise _conflict(kind, name)
-            query = "DELETE FROM documents WHERE kind = ? AND namespace = ? AND name = ?"
-            if not file.execute(query, (_known(kind), self._namespace, name)).rowcount:
+            if not table.delete_document(file, _known(kind), self._namespace, name):
                 raise NotFound(f"there is no {kind} {name}")
-            _take_revision(file)
 
     def revision(self) -> int:
         """A number that rises with every change of any object in the file."""
         with self._connected() as file:
-            return int(file.execute("SELECT number FROM revisions").fetchone()[0])
+            return table.revision(file)
 
     def _new_uid(self) -> str:
         return str(uuid.uuid4())
@@ -130,23 +120,13 @@ class LocalCluster:
             faults.append(f"it is not JSON: {why_unwritable(error)}")
         if faults:
             raise Rejected("not an object that the cluster takes: " + "; ".join(faults))
-        return _decoded(body), document["kind"], document["metadata"]["name"]
+        return from_json(body), document["kind"], document["metadata"]["name"]
 
     def _find(self, file: sqlite3.Connection, kind: str, name: str) -> Document | None:
-        query = "SELECT body FROM documents WHERE kind = ? AND namespace = ? AND name = ?"
-        row = file.execute(query, (kind, self._namespace, name)).fetchone()
-        return _decoded(row[0]) if row else None
+        return table.find_document(file, kind, self._namespace, name)
 
     def _store(self, file: sqlite3.Connection, document: Document) -> Document:
-        document = {
-            **document,
-            "metadata": {**document["metadata"], "resourceVersion": str(_take_revision(file))},
-        }
-        row = (document["kind"], self._namespace, document["metadata"]["name"], to_json(document).decode())
-        file.execute(
-            "INSERT OR REPLACE INTO documents (kind, namespace, name, body) VALUES (?, ?, ?, ?)", row
-        )
-        return _decoded(row[3])
+        return table.store_document(file, self._namespace, document)
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
@@ -172,16 +152,6 @@ def _known(kind: str) -> str:
     if kind not in _KINDS:
         raise Rejected(f"the cluster knows the kinds {', '.join(_KINDS)}, not {kind!r}")
     return kind
-
-
-def _take_revision(file: sqlite3.Connection) -> int:
-    file.execute("UPDATE revisions SET number = number + 1")
-    return int(file.execute("SELECT number FROM revisions").fetchone()[0])
-
-
-def _decoded(body: str) -> Document:
-    document: Document = from_json(body)
-    return document
 
 
 def _is_current(read: Mapping[str, Any], stored: Mapping[str, Any]) -> bool:

@@ -5,7 +5,6 @@ Model may have been deleted, and the bucket does not say so. So a Model is only 
 Its newest run says how it was declared, and the rollout's records say which version serves.
 """
 
-import json
 import sqlite3
 from collections.abc import Collection, Iterator
 from contextlib import closing, suppress
@@ -15,6 +14,7 @@ from typing import Any
 
 from knoll.adapters.clock import SystemClock
 from knoll.adapters.cluster_local import LocalCluster
+from knoll.adapters.document_table import readable_documents, store_document
 from knoll.errors import KnollError, NotFound
 from knoll.installation import VERIFY_FILE
 from knoll.kube.times import timestamp
@@ -62,7 +62,7 @@ def repair(settings: Settings, names: Collection[str] = ()) -> Repaired:
             known = with_store(settings, store)
             bucket = Bucket(object_store(known), known.model_root, stamp_verify_key=_stamp_keys(settings))
             newest = _newest_runs(bucket)
-        documents = {(one["kind"], one["metadata"]["name"]): one for one in _readable(path)}
+        documents = {(one["kind"], one["metadata"]["name"]): one for one in readable_documents(path)}
         lost = {name: run for name, run in newest.items() if (KIND, name) not in documents}
         _check(names, lost)
         aside = str(_set_aside(path)) if damage else ""
@@ -81,21 +81,6 @@ def _check(names: Collection[str], lost: Collection[str]) -> None:
             f"Model {', '.join(unknown)} cannot be rebuilt: it is declared already, or has no run",
             fix=f"these can be: {could}; knoll apply -f FILE declares any Model",
         )
-
-
-def _readable(path: Path) -> Iterator[Document]:
-    """The documents that can be read, from both ends of the table: a damaged page hides those behind it."""
-    for order in ("ASC", "DESC"):
-        query = f"SELECT body FROM documents ORDER BY kind {order}, namespace {order}, name {order}"
-        with (
-            suppress(sqlite3.Error),
-            closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as file,
-        ):
-            for (body,) in file.execute(query):
-                with suppress(ValueError, TypeError, KeyError):
-                    document = json.loads(body)
-                    _ = document["kind"], document["metadata"]["name"]
-                    yield document
 
 
 def _newest_runs(bucket: Bucket) -> dict[str, Run]:
@@ -156,14 +141,8 @@ def _set_aside(path: Path) -> Path:
 
 
 def _write(path: Path, documents: list[Document], namespace: str) -> None:
+    """Each gets a newer resourceVersion than all of them had."""
+    newest = max((int(one["metadata"].get("resourceVersion", 0)) for one in documents), default=0)
     with closing(sqlite3.connect(path)) as file, file:
-        (last,) = file.execute("SELECT number FROM revisions").fetchone()
-        newest = max([last, *(int(one["metadata"].get("resourceVersion", 0)) for one in documents)])
-        file.execute("UPDATE revisions SET number = ?", (newest + len(documents),))
-        for number, document in enumerate(documents, newest + 1):
-            metadata = {**document["metadata"], "resourceVersion": str(number)}
-            body = json.dumps({**document, "metadata": metadata})
-            row = (document["kind"], namespace, metadata["name"], body)
-            file.execute(
-                "INSERT OR REPLACE INTO documents (kind, namespace, name, body) VALUES (?, ?, ?, ?)", row
-            )
+        for document in documents:
+            store_document(file, namespace, document, newest)
