@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from knoll.records.manifest import load_manifest, manifest_uri
 from support.verbs import READING
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
@@ -92,9 +93,12 @@ def test_each_verb_that_reads_answers_for_people_and_programs(
     installation: Any, kn: Kn, first: None, verb: str
 ) -> None:
     words, found = READING[verb]
-    command = ("model", *verb.split(), *words, "-n", installation.namespace)
+    manifest = load_manifest(installation.store.get(manifest_uri(installation.root, "digits", "v000001")))
+    names = {"run": manifest.run, "champion": installation.status("digits")["champion"]}
+    asked = [word.format(**names) for word in words]
+    command = ("model", *verb.split(), *asked, "-n", installation.namespace)
     finds = int(verb == "doctor")  # it ends with 1 if it finds what another test has left
-    assert found in kn(*command, or_else=finds)
+    assert found.format(**names) in kn(*command, or_else=finds)
     lines = kn(*command, "-o", "json", or_else=finds).splitlines()
     lines = [line for line in lines if not line.startswith("Error: exit status")]  # kn says that itself
     assert json.loads(lines[-1])

@@ -2,21 +2,21 @@
 
 __all__ = ["READING", "STEERING", "WRITING"]
 
-# with further words, and what the answer has
+# with further words, and what the answer has. {run} is that of v000001, {champion} the version that serves
 READING: dict[str, tuple[list[str], str]] = {
     "families": ([], "image-classifier"),
     "runs": (["digits"], "Succeeded"),
-    "runs curve": (["digits"], "loss"),
+    "runs curve": (["{run}"], "loss"),
     "list": ([], "digits"),
     "data": (["digits"], "v000001"),
-    "describe": (["digits"], "v000001"),
+    "describe": (["digits"], "{champion}"),
     "versions": (["digits"], "v000001"),
-    "card": (["digits"], "accuracy"),
+    "card": (["digits", "v000001"], "accuracy"),
     "rollout": (["digits"], "champion"),
-    "rollout status": (["digits"], "v000001"),
+    "rollout status": (["digits"], "{champion}"),
     "dlq list": ([], ""),
-    "why": (["digits"], "Promote"),
-    "verify": (["digits"], "v000001"),
+    "why": (["digits", "v000001"], "Promote"),
+    "verify": (["digits", "v000001"], "v000001"),
     "doctor": ([], ""),
     "gc": (["digits", "--dry-run"], ""),
 }
