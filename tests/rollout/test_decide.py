@@ -69,8 +69,8 @@ CANARY = Slot(
     champion="v000001", candidate="v000002", phase="Canary", step=0, percent=20, since=ago(10), seen=ago(1)
 )
 DEPLOYING = replace(CANARY, phase="Deploying", seen="")
-BAKING = replace(CANARY, phase="Baking", percent=100, since=ago(10))
-YIELDING = replace(BAKING, phase="RollingBack", percent=0, steps_back=True)
+BAKING = replace(CANARY, phase="Baking", percent=100, since=ago(200), seen=ago(10))
+YIELDING = replace(BAKING, phase="RollingBack", percent=0, since=ago(10), steps_back=True)
 ALONE = replace(CANARY, seen="", since=ago(31), proven="v000002")
 LAST = replace(CANARY, step=1, percent=50)
 FIRST = replace(CANARY, champion="", candidate="v000001", percent=100)
@@ -173,10 +173,25 @@ TAGGED = replace(READY, champion_url="")
         ("failed requests of a first version, too", replace(FIRST, evidence=evidence(3, 1)), READY, Rollback),
         ("one in a thousand does not", replace(FIRST, evidence=evidence(1000, 1)), READY, Promote),
         ("the bake takes its time", BAKING, READY, NotYet),
-        ("a bake without failures promotes", replace(BAKING, since=ago(61)), READY, Promote),
+        ("a bake without failures promotes", replace(BAKING, seen=ago(61)), READY, Promote),
+        ("a bake waits for its traffic", replace(BAKING, seen=""), READY, NotYet),
+        ("and begins with it", replace(BAKING, seen=""), replace(READY, percent=100), TrafficSeen),
+        (
+            "a version that is not there does not bake",
+            replace(BAKING, seen="", since=ago(99)),
+            Observed(),
+            NotYet,
+        ),
+        ("and has a deadline", replace(BAKING, seen=""), Observed(trouble="ImagePullBackOff"), Rollback),
+        (
+            "but not in a pause",
+            replace(BAKING, seen="", steering=Steering(paused="ann")),
+            Observed(),
+            NotYet,
+        ),
         (
             "failures during the bake share the traffic again",
-            judged(replace(BAKING, since=ago(61)), Tally(40, 20), Tally()),
+            judged(replace(BAKING, seen=ago(61)), Tally(40, 20), Tally()),
             READY,
             Shift,
         ),
@@ -257,7 +272,7 @@ LOADED = "ready: loaded, verified, warm"
         (replace(FIRST, seen=ago(30)), replace(READY, champion_url=""), Replay(20, may_start=True)),
         (BAKING, READY, NotYet("baking at 100 % for 60 s")),
         (
-            replace(BAKING, since=ago(60), evidence=evidence(40, 1)),
+            replace(BAKING, seen=ago(60), evidence=evidence(40, 1)),
             READY,
             Promote("baked for 60 s at 100 %, 1 of 40 requests failed in all", final=True),
         ),

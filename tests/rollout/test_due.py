@@ -33,6 +33,7 @@ SLOT = Slot(champion="v000001", candidate="v000002", since=SINCE.isoformat(), se
         (replace(SLOT, phase="RollingBack"), POLICY, 100),
         (replace(SLOT, phase="RollingBack", steps_back=True), POLICY, 10),
         (replace(SLOT, phase="Baking"), POLICY, 60),
+        (replace(SLOT, phase="Baking", seen=""), POLICY, 100),
         (replace(SLOT, phase="Baking", since=""), POLICY, None),
         (replace(SLOT, phase="Baking", steering=Steering(paused="ann")), POLICY, None),
         (replace(SLOT, phase="Canary"), POLICY, 3),

@@ -47,9 +47,10 @@ POLICY = RolloutSpec.model_validate(
         ),
         (
             {"phase": "Baking"},
-            "the bake at 100 %; at 10:01:30 v000002 becomes the champion",
-            "2026-01-01T10:01:30+00:00",
+            "the bake at 100 %; at 10:01:35 v000002 becomes the champion",
+            "2026-01-01T10:01:35+00:00",
         ),
+        ({"phase": "Baking", "seen": "", "percent": 100}, "100 % of the traffic to reach v000002", ""),
         ({"phase": "RollingBack", "steps_back": True}, "v000001 to get the traffic back", ""),
         (
             {"phase": "RollingBack"},

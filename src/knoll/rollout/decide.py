@@ -68,7 +68,7 @@ def next_step(
         case "Canary":
             return failing(slot, policy) or suspected(slot, policy) or _canary(slot, policy, observed, now)
         case "Baking":
-            return failing(slot, policy) or suspected(slot, policy) or _baking(slot, policy, now)
+            return failing(slot, policy) or suspected(slot, policy) or _baking(slot, policy, observed, now)
 
 
 def _rolling_back(slot: Slot, policy: RolloutSpec, observed: Observed, now: datetime) -> Step:
@@ -171,6 +171,14 @@ def _unseen(slot: Slot, observed: Observed, now: datetime) -> Step:
     return NotYet(f"waiting to see {slot.percent} % of the traffic shifted")
 
 
+def _not_baking(slot: Slot, policy: RolloutSpec, observed: Observed, now: datetime) -> Step:
+    """What follows while the version has not all traffic yet. It may have lost its Pods."""
+    if not observed.is_ready and _age(slot.since, now) > policy.progress_deadline:
+        why = f"was not ready for its bake within {policy.progress_deadline:g} s"
+        return Rollback(f"{why}{_because(observed)}", "deadline")
+    return NotYet(f"waiting to see 100 % of the traffic shifted{_because(observed)}")
+
+
 def next_traffic(slot: Slot, policy: RolloutSpec, reason: str) -> Shift | Promote:
     """The step that follows in a canary: more traffic, or after the last one the bake."""
     following = slot.step + 1
@@ -183,10 +191,15 @@ def _paused(slot: Slot) -> NotYet:
     return NotYet(f"paused at {slot.percent} % by {slot.steering.paused}")
 
 
-def _baking(slot: Slot, policy: RolloutSpec, now: datetime) -> Step:
+def _baking(slot: Slot, policy: RolloutSpec, observed: Observed, now: datetime) -> Step:
+    """The bake begins when the version is seen to have all traffic."""
+    if not slot.seen and observed.is_ready and observed.percent == 100:
+        return TrafficSeen()
     if slot.steering.paused:
         return _paused(slot)
-    if _age(slot.since, now) < policy.bake:
+    if not slot.seen:
+        return _not_baking(slot, policy, observed, now)
+    if _age(slot.seen, now) < policy.bake:
         return NotYet(f"baking at 100 % for {policy.bake:g} s")
     counts = slot.evidence.counts
     failed = f"{counts.errors} of {counts.requests} requests failed in all{beside(counts)}"

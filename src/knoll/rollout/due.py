@@ -53,10 +53,10 @@ def _due_of_phase(slot: Slot, policy: RolloutSpec) -> datetime | None:
     match slot.phase:
         case "RollingBack" if slot.steps_back:
             since, seconds = slot.since, STEP_BACK.total_seconds()
-        case "Deploying" | "RollingBack":
+        case "Baking" if slot.seen:
+            since, seconds = slot.seen, policy.bake
+        case "Deploying" | "Baking" | "RollingBack":
             since, seconds = slot.since, policy.progress_deadline
-        case "Baking":
-            since, seconds = slot.since, policy.bake
         case "Canary" if slot.seen and policy.idle == "replay":
             since, seconds = slot.seen, QUIET.total_seconds()
         case "Canary" if slot.seen and policy.idle == "promote":

@@ -24,13 +24,13 @@ def rollout_wait(slot: Slot, policy: RolloutSpec) -> Wait | None:
             ends = f"at {{until}} {slot.candidate} is rolled back"
             what = f"{slot.candidate} to load, verify and answer its warm-up"
             return timed_wait(what, ends, slot.since, policy.progress_deadline)
-        case "Canary" if not slot.seen:
+        case "Canary" | "Baking" if not slot.seen:
             return Wait(f"{slot.percent} % of the traffic to reach {slot.candidate}", slot.since)
         case "Canary":
             return _requests(slot, policy)
         case "Baking":
             ends = f"at {{until}} {slot.candidate} becomes the champion"
-            return timed_wait("the bake at 100 %", ends, slot.since, policy.bake)
+            return timed_wait("the bake at 100 %", ends, slot.seen, policy.bake)
         case "RollingBack" if slot.is_stepping_back:
             return Wait(f"{slot.champion} to get the traffic back", slot.since)
         case "RollingBack":
