@@ -232,6 +232,22 @@ def test_data_that_was_rejected_gets_a_run_that_leaves_bad_files_out_when_the_mo
     assert sorted(run.most_bad for run in runs if run) == [0.0, 0.01, 0.05]
 
 
+def test_a_run_has_card_and_gate_as_its_model_gives_them_and_other_words_train_nothing() -> None:
+    world = World("marker")
+    bounds = {"metric": "accuracy", "atLeast": 0.9, "also": [{"metric": "loss", "atMost": 2.0}]}
+    words = {"intendedUse": "Forms.", "limits": ["No ink."], "license": "mit"}
+    before = {id for id, _ in list_runs("", world.platform.bucket)}
+    live = world.cluster.get("Model", "digits")
+    world.cluster.update({**live, "spec": {**live["spec"], "gate": bounds, "card": words}})
+    world.tick()
+    assert {id for id, _ in list_runs("", world.platform.bucket)} == before
+    world.upload("b")
+    (new,) = {id for id, _ in list_runs("", world.platform.bucket)} - before
+    run = find_run(new, world.platform.bucket)
+    assert run
+    assert (run.card, run.gate) == (words, bounds)
+
+
 def test_a_tick_reads_objects_for_some_seconds_for_all_its_models() -> None:
     """What it does not get to is read by the next one."""
     read: list[str] = []

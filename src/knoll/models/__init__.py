@@ -4,6 +4,7 @@ A Model is read strictly, and all its faults are named at once. Unknown fields a
 field would train something else without a word.
 """
 
+from knoll.models.card import CardSpec
 from knoll.models.document import API_VERSION, KIND, fault_of, parse_model, readable_models
 from knoll.models.gate import BoundSpec, GateSpec
 from knoll.models.spec import Model, ModelSpec, RolloutSpec
@@ -12,6 +13,7 @@ __all__ = [
     "API_VERSION",
     "KIND",
     "BoundSpec",
+    "CardSpec",
     "GateSpec",
     "Model",
     "ModelSpec",

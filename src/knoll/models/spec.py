@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from knoll.models.card import CardSpec
 from knoll.models.compression import CompressionSpec
 from knoll.models.dataset import DatasetSpec, LandedSpec, Spec
 from knoll.models.gate import GateSpec
@@ -17,6 +18,7 @@ from knoll.models.units import PositiveSeconds, Seconds, form, unit
 from knoll.names import config_digest
 
 __all__ = [
+    "CardSpec",
     "CompressionSpec",
     "DatasetSpec",
     "GateSpec",
@@ -173,6 +175,7 @@ class ModelSpec(Spec):
     )
     serving: ServingSpec = Field(default_factory=ServingSpec, description="How predictors scale")
     rollout: RolloutSpec = Field(default_factory=RolloutSpec, description="How a version is tried")
+    card: CardSpec = Field(default_factory=CardSpec, description="What its model cards say of it")
 
     @model_validator(mode="after")
     def _one_at_a_time(self) -> "ModelSpec":

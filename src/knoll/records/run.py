@@ -47,7 +47,8 @@ class Run(Stamped):
     files that may be bad, and is then left out. `keep` says which weights become the version, best or last.
     The training ends when its held-out loss has not fallen for `patience` epochs; 0 is never. Its processes
     wait `rank_timeout` seconds for each other. `compression` says which graphs are tried in place of the
-    exported one, as `CompressionSpec.asked` has it; it is empty for none.
+    exported one, as `CompressionSpec.asked` has it; it is empty for none. `card` and `gate` are those of the
+    Model, as far as given, and only for the model card.
     """
 
     id: str
@@ -75,6 +76,8 @@ class Run(Stamped):
     patience: int = 0
     rank_timeout: float = 600.0
     compression: Fields = field(default_factory=dict)
+    card: Fields = field(default_factory=dict)
+    gate: Fields = field(default_factory=dict)
 
     @property
     def processes(self) -> int:
