@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from knoll.errors import NewerSchema
+from knoll.gate import check_version, examined
 from knoll.models import GateSpec, RolloutSpec
 from knoll.records.champion_score import ChampionScore
 from knoll.records.evidence import Report
@@ -18,7 +19,6 @@ from knoll.rollout.counted import CandidateCounts, Evidence
 from knoll.rollout.decide import next_step
 from knoll.rollout.evidence import Judgement, Seen, Tally, begin, count, judge
 from knoll.rollout.evidence.two_sample import TwoSample
-from knoll.rollout.gate import check_version, examined
 from knoll.rollout.observed import Observed
 from knoll.rollout.slot import Slot, slot_from_status, slot_to_status
 from knoll.rollout.steering import Edit, Handled, Steering

@@ -1,5 +1,6 @@
 """The champion is scored on the held-out examples of the version that may replace it."""
 
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from knoll.families.image.family import ImageClassifier
 from knoll.records.champion_score import ChampionScore
 from knoll.records.manifest import (
     ATTESTATION,
+    CARD,
     GRAPH,
     WEIGHTS,
     Manifest,
@@ -75,6 +77,11 @@ def scored(made: World) -> tuple[Manifest, ChampionScore | None]:
 def test_the_champion_has_the_scores_that_it_has_got_itself_on_the_same_examples(
     served: World, champion: dict[str, bytes]
 ) -> None:
+    """They stand in the model card, too, beside the bounds of the gate."""
+    run = load_run(served.store.get(run_uri(ROOT, RUN)))
+    gate = {"metric": "accuracy", "atLeast": 0.01, "maxRegression": 1.0}
+    asked = replace(run, gate=gate, card={"license": "mit"})
+    served.store.put(run_uri(ROOT, RUN), asked.encode())
     version, found = scored(served)
     before = load_manifest(champion["manifest.json"])
     assert found is not None
@@ -83,6 +90,12 @@ def test_the_champion_has_the_scores_that_it_has_got_itself_on_the_same_examples
     assert found.slices == before.slices
     assert set(version.slices["recall"]) == {"0", "1"}
     assert before.champion is None
+    card = served.store.get(version_uri(ROOT, "digits", "v000002") + CARD).decode()
+    values = version.metrics["accuracy"], before.metrics["accuracy"], 0.01
+    told = r"\s+\| ".join(re.escape(f"{one:.4g}") for one in values)
+    assert re.search(rf"(?m)^\| accuracy \| {told}\s+\| 1\s+\| passes\s+\|$", card), card
+    assert "\nlicense: mit\n" in card
+    assert "| champion v000001 |" in card
 
 
 def test_a_champion_that_is_not_what_was_trained_is_not_scored(

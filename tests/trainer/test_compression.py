@@ -1,6 +1,5 @@
 """Compressed graphs: how each is made, when one is served, and that none ends a finished training."""
 
-import json
 import subprocess
 import sys
 from collections.abc import Callable
@@ -12,7 +11,6 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
-import torch
 
 from knoll.errors import Rejected
 from knoll.families.base import less, more
@@ -22,7 +20,6 @@ from knoll.predict.loading import fetch_version
 from knoll.records.compression import COMPRESSION, Compression, TriedGraph, load_compression
 from knoll.records.manifest import GRAPH, Manifest, load_manifest, verify, version_uri
 from knoll.records.run import load_run, run_uri
-from knoll.trainer.card_compression import compression_section
 from knoll.trainer.compression import graphs, trial
 from knoll.trainer.compression.graphs import computes_fp16
 from knoll.trainer.compression.race import Race, race
@@ -103,7 +100,7 @@ def test_the_progress_and_the_card_say_what_is_tried(
 ) -> None:
     ready, _, _, files = compressed
     card = files["README.md"].decode()
-    assert "The graph in `model.onnx` is `int8`." in card
+    assert "The graph in [`model.onnx`](model.onnx) is `int8`." in card
     assert "| int8-weights |" in card
     assert "those of the network that was trained" in card
     told = {one.data["state"] for one in ready.told("dev.knoll.training.progressed")}
@@ -230,13 +227,3 @@ def test_a_few_slow_rounds_do_not_decide_a_race() -> None:
     more_slow = raced(lambda number: 50.0 if number in (5, 7, 9, 13) else 0.5)
     assert (few.bound, more_slow.bound) == (0.5, 50.0)
     assert more_slow.ratio == 0.5
-
-
-def test_strange_names_are_no_markup_of_the_table() -> None:
-    record = Compression("a|b", 0.01, "fp32", (TriedGraph("fp32", "why <b> | not"),), "<CPU>")
-    section = compression_section(record)
-    assert "why \\<b\\> \\| not" in section
-    assert "<CPU>" not in section.replace("\\<CPU\\>", "")
-    assert compression_section(None) == ""
-    assert torch.is_grad_enabled()
-    assert json.loads(record.encode())["served"] == "fp32"

@@ -4,6 +4,7 @@ import io
 import json
 import re
 import signal
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from unittest.mock import Mock
@@ -31,7 +32,8 @@ from knoll.records.progress import load_progress, progress_uri
 from knoll.records.run import Run, run_uri
 from knoll.records.signature import load_signature
 from knoll.settings import Settings
-from knoll.trainer.card import CardFacts, model_card
+from knoll.trainer.card import model_card
+from knoll.trainer.card_facts import CardFacts
 from knoll.trainer.graph import run_graph
 from knoll.trainer.learning import threads_for
 from knoll.trainer.run import train
@@ -157,7 +159,7 @@ def test_the_version_has_the_curves_of_its_training(trained: World) -> None:
     with Image.open(io.BytesIO(files["curves.png"])) as picture:
         assert picture.size == (800, 5 * 240)  # losses, three metrics, rates
     card = files["README.md"].decode()
-    assert f"{curves.steps} steps. `curves.json` has 12 points of it" in card
+    assert f"{curves.steps} steps. [`curves.json`](curves.json) has 12 points of it" in card
     assert card.count("![curves.png](curves.png)") == 1
 
 
@@ -174,13 +176,15 @@ def test_what_cannot_be_drawn_or_written_is_left_out_and_named(
     def fail(*_: object) -> None:
         raise MemoryError("no room <b>\x1b[31m")
 
-    def write_and_fail(facts: CardFacts, version: str) -> str:
-        cards.append(model_card(facts, version))
+    def write_and_fail(facts: CardFacts, version: str, say: Callable[[str], None]) -> str:
+        cards.append(model_card(facts, version, say))
         raise ValueError("no card")
 
     monkeypatch.setattr(ImageClassifier, "milestone_picture", fail)
     monkeypatch.setattr(ImageClassifier, "final_pictures", fail)
     monkeypatch.setattr(ImageClassifier, "baseline", fail)
+    monkeypatch.setattr(ImageClassifier, "class_counts", fail)
+    monkeypatch.setattr("knoll.trainer.version_files.column_facts", fail)
     monkeypatch.setattr("knoll.trainer.version_files.draw_curves", fail)
     monkeypatch.setattr("knoll.trainer.version_files.model_card", write_and_fail)
     ready = world(tmp_path, some, {"epochs": 1})
@@ -195,6 +199,8 @@ def test_what_cannot_be_drawn_or_written_is_left_out_and_named(
         "the picture of the held-out examples",
         "the picture of the curves",
         "the naive baseline",
+        "the numbers of examples of each class",
+        "the ranges of the data",
     ):
         assert f"{what} is left out: MemoryError: no room <b>\\x1b[31m" in log
         assert f"- {what} is left out: MemoryError: no room \\<b\\>\\\\x1b\\[31m" in cards[0]

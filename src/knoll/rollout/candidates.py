@@ -10,6 +10,7 @@ from contextlib import suppress
 from dataclasses import replace
 
 from knoll.errors import InvalidVersion, NewerSchema, NotFound, Rejected
+from knoll.gate import Examined, check_version, examined
 from knoll.models import Model
 from knoll.names import version_name, version_number
 from knoll.ports import Bucket, Platform
@@ -26,7 +27,6 @@ from knoll.records.outcome import find_outcome
 from knoll.records.pinned import look_at_golden
 from knoll.records.rollout import find_last_step, list_steps
 from knoll.records.run import find_run, why_not_asked
-from knoll.rollout.gate import Examined, check_version, examined
 from knoll.rollout.integrity import is_published
 from knoll.rollout.slot import Slot
 

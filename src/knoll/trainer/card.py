@@ -1,182 +1,104 @@
-"""The model card: a version's README.md, with the front matter that the Hugging Face hub reads.
+"""The model card: a version's README.md, in the form of the Hugging Face hub.
 
-https://github.com/huggingface/hub-docs/blob/main/modelcard.md says what that may have. If the same run is
-published again, the text is the same, so it has no time in it.
+If the same run is published again, the text is the same, so it has no time of its making in it. A part that
+cannot be made is left out, and named in the notes.
 """
 
 import json
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from typing import Any
 
-import yaml
-
-from knoll.families.base import Baseline, Metric
-from knoll.quantities import counted
-from knoll.records.compression import Compression
-from knoll.records.curves import CURVES, CURVES_PICTURE, Curves
-from knoll.records.golden import GoldenScore
-from knoll.records.run import Run
-from knoll.records.samples import Sample
-from knoll.records.signature import Signature
-from knoll.trainer.card_calls import how_to_call
+from knoll.markdown import bullets, code, cut, literal, paragraph, paragraphs, section, table
+from knoll.records.curves import CURVES_PICTURE
+from knoll.trainer.card_calls import calls_section
 from knoll.trainer.card_compression import compression_section
-from knoll.trainer.card_data import DataFacts, data_section
-from knoll.trainer.card_text import bullets, code, literal, section, table
+from knoll.trainer.card_data import data_section
+from knoll.trainer.card_facts import CardFacts
+from knoll.trainer.card_front import front_matter
+from knoll.trainer.card_gate import gate_section
+from knoll.trainer.card_scores import metrics_section, parts_section
+from knoll.trainer.card_training import training_section
+from knoll.trainer.card_use import licence_section, use_section
+from knoll.trainer.report import leave_out
 
-__all__ = ["RERUN_TOLERANCE", "CardFacts", "model_card"]
+__all__ = ["RERUN_TOLERANCE", "model_card"]
 
-_ROUGH = 100  # held-out examples: with fewer, each moves a share by a percent or more
 RERUN_TOLERANCE = 0.02  # of metrics, where a rerun rounds in another way
+_LONGEST_VALUE = 60  # characters of a value of the config
 
 
-@dataclass(frozen=True)
-class CardFacts:
-    """What a card tells. `use` is what the family is for, and `limits` are sentences on what it cannot.
-    `baseline` has the metrics of a naive answer, `golden` the score on the golden set, if there are any.
-    `pictures` are names of files in the version's folder, and `curves` those of the training. `notes` are
-    sentences on what the owner of the data may not expect. `compression` has the graphs that were tried."""
-
-    run: Run
-    task: str
-    use: str
-    limits: tuple[str, ...]
-    kinds: tuple[Metric, ...]
-    metrics: Mapping[str, float]
-    config: Mapping[str, Any]
-    data: DataFacts
-    signature: Signature
-    sample: Sample
-    pictures: Iterable[str]
-    curves: Curves
-    notes: tuple[str, ...] = ()
-    baseline: Baseline | None = None
-    golden: GoldenScore | None = None
-    compression: Compression | None = None
+def model_card(facts: CardFacts, version: str, say: Callable[[str], None]) -> str:
+    """The card in Markdown. `say` is told of each part that is left out."""
+    notes = list(facts.notes)
+    made = [_front(facts, say, notes), _title(facts, version)]
+    for name, make in _SECTIONS.items():
+        with leave_out(f"the part of the card on {name}", say, notes):
+            made.append(make(facts))
+    made.append(section("Notes", bullets(map(literal, notes))))
+    return "\n\n".join(one for one in made if one) + "\n"
 
 
-def model_card(facts: CardFacts, version: str) -> str:
-    """The card in Markdown."""
+def _front(facts: CardFacts, say: Callable[[str], None], notes: list[str]) -> str:
+    with leave_out("the front matter of the card", say, notes):
+        return front_matter(facts)
+    return ""
+
+
+def _title(facts: CardFacts, version: str) -> str:
     run = facts.run
-    sections = [
-        f"---\n{yaml.safe_dump(_front_matter(facts), sort_keys=False)}---",
-        f"# {run.model} {version}",
-        f"A model of the family `{run.family}`, trained by run `{run.id}`. `manifest.json` lists every "
-        "file with its sha256.",
-        section("Intended use and limits", facts.use, bullets(_limits(facts))),
-        section("Metrics", *_metrics(facts)),
-        data_section(facts.data, run.dataset_digest),
-        section("Training", *_training(facts)),
-        compression_section(facts.compression),
-        section("Notes", bullets(map(literal, facts.notes))),
-        section("Config", table(("field", "value"), _config(facts.config))),
-        section("Repeat it", _repeat(facts.config)),
-        how_to_call(run.model, facts.signature, facts.sample),
-        section("Pictures", *map(_picture, sorted(set(facts.pictures) - {CURVES_PICTURE}))),
-    ]
-    return "\n\n".join(one for one in sections if one) + "\n"
+    origin = f"A model of the family `{run.family}`, trained by run `{run.id}`."
+    described = map(paragraph, paragraphs(facts.declared.description or ""))
+    return "\n\n".join([f"# {run.model} {version}", *described, paragraph(origin)])
 
 
-def _training(facts: CardFacts) -> list[str]:
-    curves = facts.curves
-    return [
-        f"{curves.steps} steps. `{CURVES}` has {len(curves.points)} points of it: losses in training, losses "
-        f"and metrics on {curves.held_out} of the held-out examples, and learning rates.",
-        _picture(CURVES_PICTURE) if CURVES_PICTURE in facts.pictures else "",
-    ]
+def _config(facts: CardFacts) -> str:
+    """Every field; the manifest has the whole of a long value."""
+    return section("Config", table(("field", "value"), ((name, _value(one)) for name, one in _fields(facts))))
 
 
-def _repeat(config: Mapping[str, Any]) -> str:
-    return (
-        f"The seed of all random numbers is `{config.get('seed')}`. On a CPU, a training with the same data, "
-        "config, packages, threads and processes ends with the same weights to the last bit; `manifest.json` "
-        "has all of these. With other numbers of threads or processes, or on a GPU, sums are rounded in "
-        f"another way, and metrics may differ by {RERUN_TOLERANCE:g}."
-    )
-
-
-def _picture(name: str) -> str:
-    return f"![{name}]({name})"
-
-
-def _config(config: Mapping[str, Any]) -> list[tuple[str, str]]:
-    return [(name, code(json.dumps(value, ensure_ascii=False))) for name, value in config.items()]
-
-
-def _metrics(facts: CardFacts) -> list[str]:
-    golden, baseline = facts.golden, facts.baseline
-    told = [
-        "On the held-out examples, which the network has not seen in training.",
-        _values(facts.metrics, facts.kinds, baseline.metrics if baseline else None),
-        f"The naive baseline: {baseline.what}." if baseline else "",
-    ]
-    if golden:
-        told += [
-            f"On the golden set, which does not come with the data: {counted(golden.count, 'example')}, "
-            f"digest `{golden.digest}`.",
-            _values(golden.metrics, facts.kinds),
-        ]
-    return told
-
-
-def _values(
-    metrics: Mapping[str, float], kinds: Iterable[Metric], baseline: Mapping[str, float] | None = None
-) -> str:
-    """A row for each metric; with the value of the baseline, if there is one."""
-    better = {one.name: one.better for one in kinds}
-    head = ("metric", "value", *(["naive baseline"] if baseline else []), "better is")
-    rows = (
-        (
-            name,
-            f"{value:.6g}",
-            *([f"{baseline[name]:.6g}" if name in baseline else ""] if baseline else []),
-            better.get(name, ""),
-        )
-        for name, value in sorted(metrics.items())
-    )
-    return table(head, rows)
-
-
-def _limits(facts: CardFacts) -> list[str]:
-    """What the version is not good for, as far as its numbers and its family tell."""
-    held_out = facts.data.held_out
-    beaten = _not_better(facts.metrics, facts.baseline, facts.kinds)
-    rough = f"Only {counted(held_out, 'example')} held out, so the metrics are rough." * (held_out < _ROUGH)
-    naive = f"It is not better than the naive baseline in {', '.join(beaten)}." if beaten else ""
-    always = (
-        "Its metrics are of data like that of its training; of other data they say nothing.",
-        "Nothing is known of a licence: the owner of the data says what may be done with it.",
-    )
-    return [one for one in (*facts.limits, naive, rough, *always) if one]
-
-
-def _not_better(
-    metrics: Mapping[str, float], baseline: Baseline | None, kinds: Iterable[Metric]
-) -> list[str]:
-    """The metrics in which a naive answer is as good."""
-    naive = baseline.metrics if baseline else {}
-    signs = {one.name: 1 if one.better == "more" else -1 for one in kinds if one.name in naive}
-    return [name for name, sign in signs.items() if sign * metrics[name] <= sign * naive[name]]
-
-
-def _front_matter(facts: CardFacts) -> dict[str, Any]:
-    run, golden = facts.run, facts.golden
-    data = {"name": run.model, "type": run.model, "split": "held-out", "revision": run.dataset_digest}
-    results = [_result(facts.task, data, facts.metrics)]
-    if golden:
-        data = {"name": "golden set", "type": run.model, "revision": golden.digest}
-        results.append(_result(facts.task, data, golden.metrics))
-    return {
-        "license": "unknown",
-        "library_name": "onnx",
-        "pipeline_tag": facts.task,
-        "tags": ["knoll", run.family],
-        "metrics": sorted(facts.metrics),
-        "model_name": run.model,
-        "model-index": [{"name": run.model, "results": results}],
+def _fields(facts: CardFacts) -> list[tuple[str, Any]]:
+    run = facts.run
+    how = {
+        "processes": run.processes,
+        "keep": run.keep,
+        "patience": run.patience or None,
+        "maxBad": run.most_bad,
     }
+    return [*facts.config.items(), *((f"training.{name}", one) for name, one in how.items())]
 
 
-def _result(task: str, data: Mapping[str, str], metrics: Mapping[str, float]) -> dict[str, Any]:
-    values = [{"type": name, "name": name, "value": value} for name, value in sorted(metrics.items())]
-    return {"task": {"type": task}, "dataset": dict(data), "metrics": values}
+def _value(value: Any) -> str:
+    return code(cut(json.dumps(value, ensure_ascii=False), _LONGEST_VALUE))
+
+
+def _repeat(facts: CardFacts) -> str:
+    return section(
+        "Repeat it",
+        f"The seed of all random numbers is `{facts.config.get('seed')}`. On a CPU, a training with the same "
+        "data, config, packages, threads and processes ends with the same weights to the last bit; "
+        "[`manifest.json`](manifest.json) has all of these, and every file with its sha256. With other "
+        "numbers of threads or processes, or on a GPU, sums are rounded in another way, and metrics may "
+        f"differ by {RERUN_TOLERANCE:g}.",
+    )
+
+
+def _pictures(facts: CardFacts) -> str:
+    names = sorted({*facts.pictures} - {CURVES_PICTURE})
+    return section("Pictures", *(f"![{name}]({name})" for name in names))
+
+
+# The parts of a card, in their order. A new one is a function in a module of its own, and a line here.
+_SECTIONS: Mapping[str, Callable[[CardFacts], str]] = {
+    "use and limits": use_section,
+    "metrics": metrics_section,
+    "parts of the examples": parts_section,
+    "the gate": gate_section,
+    "data": data_section,
+    "training": training_section,
+    "compression": compression_section,
+    "config": _config,
+    "repeating": _repeat,
+    "calls": calls_section,
+    "pictures": _pictures,
+    "licence and attribution": licence_section,
+}

@@ -3,27 +3,32 @@
 import json
 import shlex
 
+from knoll.markdown import code, fenced, paragraph, section, shortened, table
 from knoll.paths import predict_path
 from knoll.quoting import escaped
+from knoll.records.manifest import GRAPH
 from knoll.records.samples import SAMPLES, Sample
 from knoll.records.signature import Signature, Tensor
-from knoll.trainer.card_text import code, section, shortened, table
+from knoll.trainer.card_facts import CardFacts
 
-__all__ = ["how_to_call"]
+__all__ = ["calls_section"]
 
-_LONGEST = 300  # characters of an instance that is shown as it is
+_LONGEST = 80  # characters of an instance that is shown as it is
 
 
-def how_to_call(model: str, signature: Signature, sample: Sample) -> str:
-    """The section, with a request of the right form, and the answer to a sample."""
+def calls_section(facts: CardFacts) -> str:
+    """A request of the right form, the answer to a sample, and the graph behind them."""
+    signature, sample = facts.signature, facts.sample
     tensors = [("input", one) for one in signature.inputs] + [("output", one) for one in signature.outputs]
+    answer = f'{{"predictions": [{shortened(sample.prediction)}]}}'
     return section(
         "Call it",
-        f"```sh\n{_request(model, signature, sample)}\n```",
-        f'An answer:\n\n```text\n{{"predictions": [{shortened(sample.prediction)}]}}\n```',
-        f"`KNOLL_URL` is where the model is served; on a laptop, `knoll env` prints it. `{SAMPLES}` has more "
-        "requests with their answers.",
-        "The graph in `model.onnx`:",
+        fenced(_request(facts.run.model, signature, sample), "sh"),
+        "An answer:",
+        fenced(paragraph(answer), "text"),
+        "`KNOLL_URL` is where the model is served; on a laptop, `knoll env` prints it. "
+        f"[`{SAMPLES}`]({SAMPLES}) has more requests with their answers.",
+        f"The graph in [`{GRAPH}`]({GRAPH}):",
         table(("", "name", "type", "shape", "codec"), ((side, *_row(one)) for side, one in tensors)),
     )
 
@@ -34,13 +39,13 @@ def _request(model: str, signature: Signature, sample: Sample) -> str:
     codecs = [one.codec for one in signature.inputs]
     if codecs == ["image"]:
         picture = "$(base64 < picture.png | tr -d '\\n')"
-        return f'curl {place} -d "{{\\"instances\\": [{{\\"b64\\": \\"{picture}\\"}}]}}"'
+        return f'curl {place} \\\n  -d "{{\\"instances\\": [{{\\"b64\\": \\"{picture}\\"}}]}}"'
     instance = {"seed": 7} if codecs == ["latent"] else sample.instance
     told = escaped(json.dumps(instance))
     if len(told) > _LONGEST:
-        return f"jq '{{instances: [.samples[0].instance]}}' {SAMPLES} | curl {place} -d @-"
+        return f"jq '{{instances: [.samples[0].instance]}}' {SAMPLES} |\n  curl {place} -d @-"
     body = shlex.quote(f'{{"instances": [{told}]}}')
-    return f"curl {place} -d {body}"
+    return f"curl {place} \\\n  -d {body}"
 
 
 def _row(tensor: Tensor) -> tuple[str, ...]:

@@ -1,66 +1,84 @@
 """The part of a model card that says what the version was trained on, and what was left out."""
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
-from knoll.families.base import Examples
-from knoll.trainer.card_text import bullets, code, literal, section, shortened, table
+import torch
 
-__all__ = ["DataFacts", "data_facts", "data_section"]
+from knoll.families.base import Examples
+from knoll.markdown import bullets, code, cut, literal, minute, section, shortened, table
+from knoll.records.run import Run
+from knoll.trainer.card_facts import CardFacts, ColumnFacts, DataFacts
+
+__all__ = ["column_facts", "data_facts", "data_section"]
 
 _MOST_CLASSES = 50
 _MOST_NUMBERS = 4
-
-
-@dataclass(frozen=True)
-class DataFacts:
-    """The numbers of training and held-out examples, in all and of each class, if there are classes; type and
-    shape of each column of an example; what the network knows of the data; and lines on what was left out."""
-
-    train: int
-    held_out: int
-    classes: Mapping[str, tuple[int, int]] = field(default_factory=dict)
-    columns: tuple[str, ...] = ()
-    about: Mapping[str, Any] = field(default_factory=dict)
-    left_out: tuple[str, ...] = ()
+_AT_ONCE = 2**20  # numbers of which a copy is made
 
 
 def data_facts(
-    examples: Examples, classes: Mapping[str, tuple[int, int]], left_out: Sequence[str]
+    examples: Examples,
+    classes: Mapping[str, tuple[int, int]],
+    columns: tuple[ColumnFacts, ...],
+    left_out: Sequence[str],
 ) -> DataFacts:
     """The facts of these examples."""
-    return DataFacts(
-        len(examples.train[0]),
-        len(examples.held_out[0]),
-        classes,
-        tuple(_column(one.shape[1:], str(one.dtype).removeprefix("torch.")) for one in examples.train),
-        {name: value for name, value in examples.about.items() if _is_short(value)},
-        tuple(left_out),
-    )
+    about = {name: value for name, value in examples.about.items() if _is_short(value)}
+    sides = len(examples.train[0]), len(examples.held_out[0])
+    return DataFacts(*sides, classes, columns, about, tuple(left_out))
 
 
-def data_section(facts: DataFacts, digest: str) -> str:
+def column_facts(examples: Examples) -> tuple[ColumnFacts, ...]:
+    """Type, shape and range of each column of the training examples."""
+    return tuple(map(_column, examples.train))
+
+
+def data_section(facts: CardFacts) -> str:
     """Statistics of the data, and what was left out."""
-    left_out = bullets(map(literal, facts.left_out))
+    data = facts.data
+    left_out = bullets(map(literal, data.left_out))
     return section(
         "Data",
-        f"{facts.train} training examples, {facts.held_out} held out. Dataset digest: `{digest}`.",
-        f"An example is {' and '.join(facts.columns)}." if facts.columns else "",
-        table(("fact", "value"), ((name, code(shortened(one))) for name, one in facts.about.items())),
-        table(("class", "training", "held out"), _class_rows(facts.classes)),
+        f"{data.train:,} training examples, {data.held_out:,} held out{_origin(facts.run)}",
+        f"Dataset digest: `{facts.run.dataset_digest}`",
+        table(("column", "type", "shape", "least", "mean", "greatest"), _column_rows(data.columns)),
+        table(("fact", "value"), ((name, code(cut(shortened(one)))) for name, one in data.about.items())),
+        table(("class", "training", "held out"), _class_rows(data.classes)),
         f"It was not trained on all files:\n\n{left_out}" if left_out else "",
     )
 
 
-def _column(shape: Sequence[int], dtype: str) -> str:
-    return f"{'×'.join(map(str, shape))} values of {dtype}" if shape else f"a value of {dtype}"
+def _origin(run: Run) -> str:
+    """Where the data lay and when it came to be; records of earlier releases do not tell."""
+    place = f" from {code(run.prefix)}" if run.prefix else ""
+    at = f" as of {minute(run.data_at)}" if run.data_at else ""
+    return f",{place}{at}." if place or at else "."
+
+
+def _column(column: torch.Tensor) -> ColumnFacts:
+    """A part at a time, because torch sums a copy with eight bytes for each number."""
+    shape, kind = tuple(column.shape[1:]), str(column.dtype).removeprefix("torch.")
+    parts = torch.split(column, max(1, _AT_ONCE // max(1, math.prod(shape))))
+    ranges = [torch.aminmax(one.byte() if one.dtype == torch.bool else one) for one in parts]
+    least, most = min(one.min.item() for one in ranges), max(one.max.item() for one in ranges)
+    if not column.is_floating_point() and column.dtype not in (torch.bool, torch.uint8):
+        return ColumnFacts(kind, shape, least, most)
+    total = sum(one.sum(dtype=torch.float64).item() for one in parts)
+    return ColumnFacts(kind, shape, least, most, total / column.numel())
+
+
+def _column_rows(columns: Sequence[ColumnFacts]) -> Iterator[tuple[str, ...]]:
+    for number, one in enumerate(columns, 1):
+        numbers = (f"{value:.4g}" if value is not None else "" for value in (one.least, one.mean, one.most))
+        yield str(number), one.type, "×".join(map(str, one.shape)) or "one value", *numbers
 
 
 def _class_rows(classes: Mapping[str, tuple[int, int]]) -> Iterator[tuple[str, str, str]]:
     """A row for each class, and one for the rest of very many."""
     named = sorted(classes.items())
-    yield from ((literal(name), str(train), str(kept)) for name, (train, kept) in named[:_MOST_CLASSES])
+    yield from ((literal(cut(name)), str(train), str(kept)) for name, (train, kept) in named[:_MOST_CLASSES])
     if rest := [counts for _, counts in named[_MOST_CLASSES:]]:
         train, kept = (sum(side) for side in zip(*rest, strict=True))
         yield f"{len(rest)} more classes", str(train), str(kept)

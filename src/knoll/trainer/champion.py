@@ -6,6 +6,7 @@ no such score.
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 from knoll.errors import NotFound, Rejected, StoreUnavailable
 from knoll.families.base import ServedGraph
@@ -20,12 +21,20 @@ from knoll.records.version_folder import VersionFolder, version_folder
 from knoll.trainer.graph import serve_graph
 from knoll.trainer.learning import Learnt
 
-__all__ = ["open_champion", "score_champion"]
+__all__ = ["ScoredChampion", "open_champion", "score_champion"]
+
+
+@dataclass(frozen=True)
+class ScoredChampion:
+    """The champion's scores on the held-out examples of the version, and its manifest."""
+
+    score: ChampionScore
+    manifest: Manifest
 
 
 def score_champion(
     run: Run, learnt: Learnt, platform: Platform, say: Callable[[str], None]
-) -> ChampionScore | None:
+) -> ScoredChampion | None:
     """The champion's scores on the held-out examples; None if there is no champion, or it cannot be scored:
     whatever its graph does, it must not end a finished training. Raises StoreUnavailable."""
     version = ""
@@ -48,10 +57,11 @@ def open_champion(run: Run, platform: Platform, threads: int) -> ServedGraph:
     return _open(version, run, platform, threads)[1]
 
 
-def _scored(version: str, run: Run, learnt: Learnt, platform: Platform) -> ChampionScore:
+def _scored(version: str, run: Run, learnt: Learnt, platform: Platform) -> ScoredChampion:
     sealed, served = _open(version, run, platform, learnt.threads)
     found = learnt.family.score_served(served, learnt.examples, learnt.config)
-    return ChampionScore(version, sealed.sha256, found.metrics, found.slices)
+    score = ChampionScore(version, sealed.sha256, found.metrics, found.slices)
+    return ScoredChampion(score, sealed.manifest)
 
 
 def _open(version: str, run: Run, platform: Platform, threads: int) -> tuple[Sealed, ServedGraph]:

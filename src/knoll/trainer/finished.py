@@ -6,9 +6,9 @@ from typing import Any
 
 from knoll.errors import Rejected
 from knoll.families.base import Examples, Family, FamilyConfig, Scores, ServedGraph
-from knoll.records.champion_score import ChampionScore
 from knoll.records.golden import GoldenScore
 from knoll.records.run import Run
+from knoll.trainer.champion import ScoredChampion
 from knoll.trainer.golden import Exam
 from knoll.trainer.loop import Trained
 
@@ -32,7 +32,7 @@ class FinishedTraining:
     trained: Trained
     scores: Scores
     golden: GoldenScore | None = None
-    champion: ChampionScore | None = None
+    champion: ScoredChampion | None = None
     left_out: tuple[str, ...] = ()
     exam: Exam | None = None
     find_champion: Callable[[], ServedGraph] = _none_serves

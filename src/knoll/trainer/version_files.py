@@ -8,6 +8,7 @@ import platform as machine
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from importlib.metadata import version as installed
+from typing import Any
 
 import torch
 from safetensors.torch import save
@@ -15,10 +16,13 @@ from torch import nn
 
 from knoll import __version__
 from knoll.families.base import Baseline
+from knoll.models import CardSpec
 from knoll.records.curves import CURVES, CURVES_PICTURE, Curves
 from knoll.records.manifest import CARD, WEIGHTS, Manifest, entry_of
-from knoll.trainer.card import CardFacts, model_card
-from knoll.trainer.card_data import data_facts
+from knoll.trainer.card import model_card
+from knoll.trainer.card_data import column_facts, data_facts
+from knoll.trainer.card_facts import CardFacts, ColumnFacts
+from knoll.trainer.card_gate import gate_checks
 from knoll.trainer.curve_picture import draw_curves
 from knoll.trainer.finished import FinishedTraining
 from knoll.trainer.publish import Draft
@@ -46,14 +50,15 @@ def draft_version(
     work = as_served(work, served.compressed)
     common = {WEIGHTS: weights, **served.files, **pictures, **curves}
     shown = tuple(name for name in (*pictures, *curves) if name.endswith(".png"))
-    facts = replace(_facts(work, served, shown), notes=tuple(notes), baseline=baseline)
+    facts = replace(_facts(work, served, notes), pictures=shown, baseline=baseline)
     environment = _environment(work, threads)
 
     def draft(version: str) -> tuple[Mapping[str, bytes], Manifest]:
-        files = dict(common)
+        made = replace(_manifest(work, version, common, created_at, environment), parity=served.parity)
         with leave_out("the model card", say, []):
-            files[CARD] = model_card(facts, version).encode()
-        return files, replace(_manifest(work, version, files, created_at, environment), parity=served.parity)
+            card = _make_card(work, facts, made).encode()
+            return {**common, CARD: card}, replace(made, files={**made.files, CARD: entry_of(card)})
+        return common, made
 
     return draft
 
@@ -86,8 +91,26 @@ def _make_curves(curves: Curves, notes: list[str]) -> dict[str, bytes]:
     return made
 
 
-def _facts(work: FinishedTraining, served: ServedFiles, pictures: tuple[str, ...]) -> CardFacts:
-    family = work.family
+def _make_card(work: FinishedTraining, facts: CardFacts, made: Manifest) -> str:
+    """The card of a version that has all its other files."""
+    checks: Mapping[str, Any] = {}
+    notes = list(facts.notes)
+    with leave_out("the table of the gate", say, notes):
+        checks = gate_checks(work.run.gate, made, work.champion.manifest if work.champion else None)
+    return model_card(replace(facts, checks=checks, notes=tuple(notes)), made.version, say)
+
+
+def _facts(work: FinishedTraining, served: ServedFiles, notes: list[str]) -> CardFacts:
+    family, examples = work.family, work.examples
+    classes: Mapping[str, tuple[int, int]] = {}
+    columns: tuple[ColumnFacts, ...] = ()
+    declared = CardSpec()
+    with leave_out("what the Model says of itself", say, notes):
+        declared = CardSpec.model_validate(work.run.card)
+    with leave_out("the numbers of examples of each class", say, notes):
+        classes = family.class_counts(examples)
+    with leave_out("the ranges of the data", say, notes):
+        columns = column_facts(examples)
     return CardFacts(
         run=work.run,
         task=family.task,
@@ -97,11 +120,14 @@ def _facts(work: FinishedTraining, served: ServedFiles, pictures: tuple[str, ...
         metrics=work.scores.metrics,
         golden=work.golden,
         config=work.config_fields,
-        data=data_facts(work.examples, family.class_counts(work.examples), work.left_out),
+        data=data_facts(examples, classes, columns, work.left_out),
         signature=served.signature,
         sample=served.samples[0],
-        pictures=pictures,
         curves=work.trained.curves,
+        declared=declared,
+        notes=tuple(notes),
+        champion=work.champion.score if work.champion else None,
+        slices=work.scores.slices,
         compression=served.compressed.record if served.compressed else None,
     )
 
@@ -127,7 +153,7 @@ def _manifest(
         environment=environment,
         golden=work.golden,
         slices=work.scores.slices,
-        champion=work.champion,
+        champion=work.champion.score if work.champion else None,
     )
 
 

@@ -1,4 +1,4 @@
-"""The offline gate: whether a version may get traffic at all. Pure, over manifests."""
+"""Each number that the gate looks at, with its bounds. Pure, over manifests."""
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
