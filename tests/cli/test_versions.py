@@ -18,7 +18,8 @@ from knoll.records.manifest import (
 )
 from knoll.records.rollout import RolloutStep, write_step
 
-TEXT = "---\nlibrary_name: onnx\n---\n\n# digits v000001\n\n## Notes\n\n- a [\x1b[2Jlink](http://x.example)\n"
+LINKS = "[\x1b[2Jlink](http://x.example), [`a.json`](a.json)"
+TEXT = f"---\nlibrary_name: onnx\n---\n\n# digits v000001\n\n## Notes\n\n- a {LINKS}\n"
 
 
 @pytest.fixture
@@ -70,6 +71,8 @@ def test_a_terminal_gets_headings_and_no_links(
     assert shown.splitlines()[-1].startswith("Curves: s3://")
     assert "No rollout has looked at it yet." in shown
     assert "# digits" not in shown
+    assert "a.json" in shown
+    assert "(a.json)" not in shown
     assert "digits v000001" in shown
     assert "\x1b]8;" not in shown
     assert "\x1b[2J" not in shown

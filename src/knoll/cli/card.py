@@ -32,7 +32,7 @@ def card(
     the training's curves.
     Next: knoll versions MODEL --compare VERSION VERSION, knoll predict MODEL FILE
     """
-    from knoll.cli.render.card import card_markdown
+    from knoll.cli.render.card import card_markdown, without_links
     from knoll.views.card import card_document, read_card
 
     found = read_card(platform_of(ctx), model, version)
@@ -43,7 +43,7 @@ def card(
     else:
         from rich.markdown import Markdown
 
-        stdout().print(Markdown(multiline(card_markdown(found)), hyperlinks=False))
+        stdout().print(Markdown(multiline(without_links(card_markdown(found))), hyperlinks=False))
     if found.left_out:
         say(ctx, found.left_out)
 

@@ -1,15 +1,24 @@
 """A model card in Markdown, with what became of its version."""
 
+import re
+
 from knoll.gate import checks_table
 from knoll.markdown import code, literal, minute, section
 from knoll.views.card import Card
 
-__all__ = ["card_markdown"]
+__all__ = ["card_markdown", "without_links"]
+
+_LINK = re.compile(r"\[(`[^`]+`)\]\([^()\s]+\)")  # of a file of the version
 
 
 def card_markdown(card: Card) -> str:
     """The card, and behind it what was decided about the version, with the numbers of the gate then."""
     return f"{card.text.rstrip()}\n\n{_since(card)}\n"
+
+
+def without_links(text: str) -> str:
+    """The card for a terminal, which cannot follow a link to a file of the version."""
+    return _LINK.sub(r"\1", text)
 
 
 def _since(card: Card) -> str:
