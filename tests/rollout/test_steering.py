@@ -557,3 +557,12 @@ def test_a_wish_for_a_model_without_a_version_is_answered(world: World) -> None:
     leave(world, new_wish("promote", "v000001", "ann", "now").encode())
     changed(world)
     assert world.status()["steering"]["wish"]["refused"]
+
+
+@pytest.mark.parametrize("verb", ["undo", "retry", "abort", "promote", "pause", "resume"])
+def test_a_wish_about_a_version_that_was_not_tried_yet_is_answered(world: World, verb: str) -> None:
+    """Nothing was decided, so the refusal has no record, and the version starts all the same."""
+    world.publish("v000001", 0.95)
+    assert not ask(world, verb, "v000001")[0]
+    world.tell(TRAINING_SUCCEEDED)
+    assert world.served() == ("v000001", None)

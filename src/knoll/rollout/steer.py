@@ -36,9 +36,19 @@ def steered(model: Model, slot: Slot, wish: Wish, platform: Platform) -> Slot:
         return _with_trial(model, slot, wish, platform)
     if not why and wish.verb in AT_START and slot.phase == "Idle":
         return _at_start(model, slot, wish, platform)
-    after = refused(slot, wish, why, at) if why else granted(slot, wish, model.rollout, at)
-    is_told = after.transition != slot.transition
-    return numbered(model.name, after, platform.bucket) if is_told else after
+    if why:
+        return _refused(model, slot, wish, why, platform)
+    return _recorded(model, slot, granted(slot, wish, model.rollout, at), platform)
+
+
+def _refused(model: Model, slot: Slot, wish: Wish, why: str, platform: Platform) -> Slot:
+    return _recorded(model, slot, refused(slot, wish, why, platform.clock.now().isoformat()), platform)
+
+
+def _recorded(model: Model, slot: Slot, after: Slot, platform: Platform) -> Slot:
+    """The slot with a number for its last decision, if it has a new one: before the first version a refusal
+    has none."""
+    return after if after.transition == slot.transition else numbered(model.name, after, platform.bucket)
 
 
 def _why_missing(model: str, version: str, platform: Platform) -> str:
@@ -55,17 +65,17 @@ def _why_missing(model: str, version: str, platform: Platform) -> str:
 def _with_trial(model: Model, slot: Slot, wish: Wish, platform: Platform) -> Slot:
     """The slot after `undo` or `retry`. The version that gives way does not come right back; and who undoes,
     approves of the version that returns."""
-    version, at = wish.version or slot.previous, platform.clock.now().isoformat()
+    version = wish.version or slot.previous
     try:
         if fault := _why_not_again(model, slot, wish.verb, version, platform):
-            return numbered(model.name, refused(slot, wish, fault, at), platform.bucket)
+            return _refused(model, slot, wish, fault, platform)
         if wish.verb == "undo":
             why = f"undone by {wish.by}: {slot.champion or 'nothing'} is replaced"
             after = begun(model, slot, version, platform, why)
         else:
             after = judged(model, returned(slot, version), version, platform)
     except NotFound as error:
-        return numbered(model.name, refused(slot, wish, str(error), at), platform.bucket)
+        return _refused(model, slot, wish, str(error), platform)
     told = _told(after, wish, "refused again", f"tried again by {wish.by}: " if wish.verb == "retry" else "")
     if told.steering.handled.is_refused:
         return told
@@ -87,7 +97,7 @@ def _at_start(model: Model, slot: Slot, wish: Wish, platform: Platform) -> Slot:
     try:
         after = judged(model, slot, version, platform)
     except NotFound as error:
-        return numbered(model.name, refused(slot, wish, str(error), at), platform.bucket)
+        return _refused(model, slot, wish, str(error), platform)
     told = _told(after, wish, "refused", f"promoted by {wish.by}, whatever its hook says: ")
     return told if told.steering.handled.is_refused else told.detailed(cause="hooks")
 
