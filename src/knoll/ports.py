@@ -66,8 +66,8 @@ class ObjectStore(Protocol):
     def get(
         self, uri: str, *, etag: str = "", at: datetime | None = None, part: range | None = None
     ) -> bytes:
-        """The object, or those of its bytes that are in `part`. Raises NotFound, or Conflict when `etag` is
-        given and it has another one.
+        """The object, or those of its bytes that are in `part`, as far as there are any. Raises NotFound, or
+        Conflict when `etag` is given and it has another one.
 
         With `at`, a versioned bucket also returns the version that was current then, by the store's clock, if
         its etag is `etag`. Of two written in one tick of that clock, only the later counts.

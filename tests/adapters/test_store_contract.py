@@ -145,7 +145,8 @@ def test_an_etag_pins_what_is_read(store: ObjectStore, bucket: str) -> None:
 
 
 def test_an_object_can_be_read_in_parts(store: ObjectStore, bucket: str) -> None:
-    """Each part is pinned like the whole, so that parts of two objects never mix."""
+    """Each part is pinned like the whole, so that parts of two objects never mix. Behind the end there are no
+    bytes."""
     uri = f"{bucket}/key"
     etag = store.put(uri, b"0123456789")
     assert [store.get(uri, etag=etag, part=range(start, min(start + 4, 10))) for start in (0, 4, 8)] == [
@@ -153,6 +154,8 @@ def test_an_object_can_be_read_in_parts(store: ObjectStore, bucket: str) -> None
         b"4567",
         b"89",
     ]
+    assert store.get(uri, etag=etag, part=range(8, 20)) == b"89"
+    assert store.get(uri, etag=etag, part=range(10, 20)) == b""
     store.put(uri, b"9876543210")
     with pytest.raises(Conflict):
         store.get(uri, etag=etag, part=range(4))
