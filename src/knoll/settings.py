@@ -44,9 +44,7 @@ class Settings(BaseSettings):
         validate_default=True,
         description="laptop: folder with its data, keys, logs and records",
     )
-    port: int = Field(
-        default=8080, ge=0, le=65535, description="laptop: its one port on 127.0.0.1; 0 takes a free one"
-    )
+    port: int = Field(default=8080, ge=0, le=65535, description="laptop: port on 127.0.0.1; 0 is a free one")
     url: Url = Field(default="", description="URL where predict requests go; `knoll env` prints it")
     s3_endpoint: Url = Field(
         default="",
@@ -211,6 +209,8 @@ class Settings(BaseSettings):
     device: Device = Field(
         default="", description="torch device of a trainer; if empty, CUDA if there is a GPU, else the CPU"
     )
+    cache: Path | None = Field(default=None, description="folder where a trainer keeps what it has read")
+    cache_size: Size = Field(default=10 * 2**30, description="the most bytes of it; 0 keeps nothing")
 
     @property
     def model_root(self) -> str:

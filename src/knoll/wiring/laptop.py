@@ -209,10 +209,10 @@ def _serving_options(settings: Settings, cluster: LocalCluster) -> ServingOption
 
 
 def _environment(settings: Settings) -> Mapping[str, str]:
-    """What a SinkBinding and a ConfigMap give a container on a cluster."""
-    return {
-        variable(field): str(getattr(settings, field)) for field in ("sink", "home", "model_bucket", "token")
-    }
+    """What a SinkBinding, a ConfigMap and an image give a container on a cluster."""
+    cache = {"cache": settings.cache or settings.home / "cache"}
+    given = {field: getattr(settings, field) for field in ("sink", "home", "model_bucket", "token")} | cache
+    return {variable(field): str(value) for field, value in given.items()}
 
 
 def _secrets(settings: Settings) -> Mapping[str, Mapping[str, str]]:
