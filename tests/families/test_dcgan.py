@@ -9,7 +9,7 @@ from PIL import Image
 from torch.nn import functional as F
 
 from knoll.errors import InvalidData
-from knoll.families.base import Examples
+from knoll.families.base import Examples, Files
 from knoll.families.dcgan.family import Dcgan
 from knoll.families.dcgan.networks import SameConvTranspose, build_discriminator, build_generator
 from knoll.families.frechet import diversity, frechet_distance
@@ -102,19 +102,19 @@ def test_pictures_of_any_shape_become_their_middle_square() -> None:
     """Wide pictures lose their sides, grey ones become RGB, and all have 56×56 pixels."""
     wide = np.zeros((56, 112, 3), dtype=np.uint8)
     wide[:, 28:84] = 200
-    examples = FAMILY.examples({**photographs(8), "wide.png": to_png(wide)}, FAMILY.configure({}))
-    pictures = torch.cat([examples.train[0], examples.held_out[0]])
+    examples = FAMILY.examples(Files.of({**photographs(8), "wide.png": to_png(wide)}), FAMILY.configure({}))
+    pictures = torch.cat([examples.train[0][:], examples.held_out[0][:]])
     assert pictures.shape == (9, 3, 56, 56)
     assert (pictures == 200).flatten(1).all(1).sum() == 1
     with pytest.raises(InvalidData, match="3 pictures"):
-        FAMILY.examples(photographs(3), FAMILY.configure({}))
+        FAMILY.examples(Files.of(photographs(3)), FAMILY.configure({}))
 
 
 def test_the_two_networks_are_stepped_in_turn_and_the_result_can_be_served() -> None:
     """One epoch on photographs changes both networks, keeps a grid per milestone, scores, and exports a
     graph that agrees."""
     config = FAMILY.configure({"epochs": 1, "batchSize": 8, "latent": 10, "scored": 4, "heldOut": 0.5})
-    examples = FAMILY.examples(photographs(), config)
+    examples = FAMILY.examples(Files.of(photographs()), config)
     torch.manual_seed(config.seed)
     fresh = FAMILY.build(config, {}).state_dict()
     trained = train_networks(FAMILY, examples, config, device=CPU, report=lambda *_: None, say=lambda _: None)
@@ -129,7 +129,7 @@ def test_the_two_networks_are_stepped_in_turn_and_the_result_can_be_served() -> 
         metrics = FAMILY.score(trained.networks, examples, config)
         assert metrics == FAMILY.score(trained.networks, examples, config)
         assert tuple(metrics) == tuple(one.name for one in FAMILY.metrics)
-        exam = FAMILY.golden(photographs(9), examples.about, config)
+        exam = FAMILY.golden(Files.of(photographs(9)), examples.about, config)
         on_golden = FAMILY.score(trained.networks, exam, config)
     assert set(metrics) == set(on_golden) == {"frechet_pixels", "diversity"}
     assert (len(exam.held_out[0]), on_golden == metrics) == (9, False)

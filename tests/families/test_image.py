@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 
 from knoll.errors import InvalidData, InvalidModel
-from knoll.families.base import Examples
+from knoll.families.base import Examples, Files
 from knoll.families.image.confusion import count_confusion, draw_confusion
 from knoll.families.image.family import ImageClassifier
 from knoll.families.pictures import to_png
@@ -22,7 +22,7 @@ FAMILY = ImageClassifier()
 def test_it_reads_97_of_100_digits_that_it_has_not_seen(digits: dict[str, bytes]) -> None:
     """On the UCI digits the held-out accuracy is at least 0.97."""
     config = FAMILY.configure({"epochs": 8, "seed": 1})
-    examples = FAMILY.examples(digits, config)
+    examples = FAMILY.examples(Files.of(digits), config)
     trained = train_networks(
         FAMILY, examples, config, device=torch.device("cpu"), report=lambda *_: None, say=lambda _: None
     )
@@ -38,7 +38,7 @@ def test_it_reads_97_of_100_digits_that_it_has_not_seen(digits: dict[str, bytes]
 def test_the_class_is_the_folder_that_the_picture_lies_in(digits: dict[str, bytes]) -> None:
     """Folders above it mean nothing."""
     few = {f"raw/2026/{key}": body for key, body in digits.items() if key[0] in "37"}
-    examples = FAMILY.examples({**few, "_SUCCESS": b""}, FAMILY.configure({}))
+    examples = FAMILY.examples(Files.of({**few, "_SUCCESS": b""}), FAMILY.configure({}))
     assert examples.about["classes"] == ["3", "7"]
     assert len(examples.train[0]) + len(examples.held_out[0]) == len(few)
 
@@ -59,7 +59,7 @@ def test_a_folder_that_cannot_be_learnt_from_is_refused(
     body = next(iter(digits.values()))
     files = {f"{label}/{index}.png".lstrip("/"): body for index, label in enumerate(classes)}
     with pytest.raises(InvalidData, match=reason):
-        FAMILY.examples(files, FAMILY.configure({}))
+        FAMILY.examples(Files.of(files), FAMILY.configure({}))
 
 
 def picture(width: int, height: int, **options: Any) -> bytes:
@@ -86,7 +86,7 @@ def test_the_size_is_that_of_the_data_within_bounds(
     """Small pictures stay as they are. Those of a camera are made smaller, unless the config asks for more,
     and a note says so."""
     files = {f"{label}/{index}.jpg": picture(*size) for label in "ab" for index in range(2)}
-    examples = FAMILY.examples(files, FAMILY.configure(config))
+    examples = FAMILY.examples(Files.of(files), FAMILY.configure(config))
     assert (examples.about["width"], examples.about["height"]) == learnt
     assert examples.train[0].shape[2:] == learnt[::-1]
     note = " ".join(examples.notes)
@@ -98,7 +98,7 @@ def test_a_picture_that_is_stored_lying_is_learnt_upright() -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
     files = {f"{label}/{index}.jpg": picture(20, 10, exif=exif) for label in "ab" for index in range(3)}
-    examples = FAMILY.examples(files, FAMILY.configure({}))
+    examples = FAMILY.examples(Files.of(files), FAMILY.configure({}))
     assert (examples.about["width"], examples.about["height"]) == (10, 20)
 
 
@@ -118,9 +118,10 @@ def test_mean_and_deviation_are_those_of_the_pixels() -> None:
     rng = np.random.default_rng(0)
     bodies = [to_png(rng.integers(0, 256, (9, 8, 3), dtype=np.uint8)) for _ in range(6)]
     examples = FAMILY.examples(
-        {f"{'ab'[index % 2]}/{index}.png": body for index, body in enumerate(bodies)}, FAMILY.configure({})
+        Files.of({f"{'ab'[index % 2]}/{index}.png": body for index, body in enumerate(bodies)}),
+        FAMILY.configure({}),
     )
-    floats = examples.train[0].double().transpose(0, 1).flatten(1) / 255
+    floats = examples.train[0][:].double().transpose(0, 1).flatten(1) / 255
     assert examples.about["mean"] == pytest.approx(floats.mean(1).tolist())
     assert examples.about["std"] == pytest.approx(floats.std(1).tolist())
 

@@ -8,7 +8,9 @@ from PIL import Image
 
 from knoll.codecs.raster import fit_raster
 from knoll.errors import InvalidData
-from knoll.families.pictures import PictureSurvey, picture_keys, read_pictures, survey, to_grid, to_png
+from knoll.families.base import Files
+from knoll.families.picture_rows import decode_pictures
+from knoll.families.pictures import PictureSurvey, picture_keys, survey, to_grid, to_png
 
 
 def encoded(picture: Image.Image, kind: str = "PNG") -> bytes:
@@ -31,7 +33,7 @@ def test_every_broken_file_is_named_up_to_fifty() -> None:
     files = {"good.png": WHOLE, "half.png": WHOLE[: len(WHOLE) // 2], "gif.png": gif}
     files |= {f"text{index:02d}.jpg": b"not a picture" for index in range(50)}
     with pytest.raises(InvalidData) as caught:
-        read_pictures(files, sorted(files), PictureSurvey(12, 16, "L"), grey)
+        decode_pictures(Files.of(files), [sorted(files)], PictureSurvey(12, 16, "L"), grey)
     text = str(caught.value)
     assert "gif.png: it is a GIF; only PNG and JPEG are read" in text
     assert "half.png: it is cut short" in text
@@ -52,15 +54,16 @@ def test_the_most_common_size_wins_and_one_coloured_picture_makes_all_coloured()
     """The most common size wins, and no colour is lost."""
     small, large = encoded(Image.new("L", (8, 9))), encoded(Image.new("L", (30, 30)))
     files = {"1.png": small, "2.png": small, "3.png": large}
-    found = survey(files, sorted(files))
+    found = survey(Files.of(files), sorted(files))
     assert (found.width, found.height, found.mode) == (8, 9, "L")
-    assert survey({**files, "4.png": WHOLE}, [*files, "4.png"]).mode == "RGB"
+    assert survey(Files.of({**files, "4.png": WHOLE}), [*files, "4.png"]).mode == "RGB"
 
 
 def test_pixels_survive_png_and_a_grid_shows_them_in_rows() -> None:
     """PNG keeps every pixel, and five pictures make a sheet of three by two."""
-    (read,) = read_pictures({"1.png": WHOLE}, ["1.png"], PictureSurvey(12, 16, "RGB"), lambda one: one)
-    assert np.array_equal(read.transpose(1, 2, 0), NOISE)
+    size, files = PictureSurvey(12, 16, "RGB"), Files.of({"1.png": WHOLE})
+    (read,) = decode_pictures(files, [["1.png"]], size, lambda one: one)
+    assert np.array_equal(read[:][0].permute(1, 2, 0).numpy(), NOISE)
     sheet = np.asarray(Image.open(io.BytesIO(to_grid(np.stack([NOISE] * 5), gap=2))))
     assert sheet.shape == (2 * 18 + 2, 3 * 14 + 2, 3)
     assert np.array_equal(sheet[20:36, 16:28], NOISE)

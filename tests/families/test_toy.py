@@ -5,6 +5,7 @@ import pytest
 from families.toy import ColumnMean
 from families.trainings import Trained
 from knoll.errors import InvalidData
+from knoll.families.base import Files
 
 
 def test_learns_the_mean_and_answers_with_the_distance(trained: Trained) -> None:
@@ -47,8 +48,8 @@ def test_by_default_all_rows_of_a_golden_set_are_scored_if_it_is_like_the_data()
     family = ColumnMean()
     config = family.configure({"column": "rain"})
     files = {"days.csv": b"day,rain\n1,1\n2,2\n3,3\n"}
-    exam = family.golden(files, {}, config)
-    assert sorted(exam.held_out[0].flatten().tolist()) == [1, 2, 3]
+    exam = family.golden(Files.of(files), {}, config)
+    assert sorted(exam.held_out[0][:].flatten().tolist()) == [1, 2, 3]
     assert exam.train is exam.held_out
     with pytest.raises(InvalidData, match="it is not like the data, in unit"):
-        family.golden(files, {"unit": "mm"}, config)
+        family.golden(Files.of(files), {"unit": "mm"}, config)

@@ -9,6 +9,7 @@ import json
 import time
 import zipfile
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -24,7 +25,7 @@ from knoll.cli.sense import faults_of_sense
 from knoll.cli.yaml_file import read_yaml
 from knoll.codecs import decode
 from knoll.codecs.raster import RasterLimits, read_raster, survey_raster
-from knoll.errors import KnollError
+from knoll.errors import InvalidData, KnollError
 from knoll.families import FAMILIES, find_family
 from knoll.models import parse_model
 from knoll.records.checksums import load_checksums
@@ -41,7 +42,7 @@ from knoll.records.rollout import load_step
 from knoll.records.run import load_run
 from knoll.records.samples import load_samples
 from knoll.records.signature import Signature, Tensor, load_signature
-from knoll.trainer.archives import read_archive
+from knoll.trainer.archives import Member, read_directory, unpack
 
 __all__ = ["DATA", "generate_any", "generate_data", "wrong_with_data"]
 
@@ -117,11 +118,14 @@ def _read_picture(body: bytes) -> str:
 
 
 def _read_archive(body: bytes) -> str:
-    members = dict(read_archive(body, _ROOM))
-    size = sum(len(one) for one in members.values() if isinstance(one, bytes))
-    odd = [name for name in members if name.startswith("/") or ".." in name.split("/")]
-    kept = [name for name in odd if isinstance(members[name], bytes)]
-    return f"effect: {kept} of {size} bytes" if kept or size > _ROOM else ""
+    members = dict(read_directory(io.BytesIO(body), len(body), _ROOM))
+    read = {name: one for name, one in members.items() if isinstance(one, Member)}
+    odd = [name for name in read if name.startswith("/") or ".." in name.split("/")]
+    sizes = [0]
+    for one in read.values():
+        with suppress(InvalidData):
+            sizes.append(len(unpack(one, body[one.place.start : one.place.stop])))
+    return f"effect: {odd} of {max(sizes)} bytes" if odd or max(sizes) > _ROOM else ""
 
 
 def _read_model(body: bytes) -> str:

@@ -19,8 +19,9 @@ from knoll.records.run import Run, load_run, run_uri
 from knoll.trainer.ending import end_run
 from knoll.trainer.launch import exit_code
 from knoll.trainer.publish import Draft, publish
-from knoll.trainer.reading import DataChanged, read_data
+from knoll.trainer.reading import DataChanged
 from knoll.trainer.report import publish_event
+from support.data import read_data
 
 __all__ = ["WEIGHTS", "label", "quality", "train"]
 
@@ -57,7 +58,7 @@ def label(weights: bytes) -> str:
 
 def _attempt(run: Run, platform: Platform, attempt: int) -> Outcome:
     try:
-        bodies = read_data(run, platform).files
+        bodies = read_data(run, platform)
     except DataChanged as error:
         return Outcome("failed", platform.clock.now().isoformat(), reason=str(error), superseded=True)
     if quality(bodies) == "unreadable":

@@ -13,7 +13,8 @@ from knoll.records.outcome import Outcome, outcome_uri
 from knoll.records.run import read_run, run_uri
 from knoll.records.stamp import stamped
 from knoll.records.strays import find_strays
-from knoll.trainer.reading import DataChanged, read_data
+from knoll.trainer.reading import DataChanged
+from support.data import read_data
 from support.keys import private_key, signer_of
 from train.test_handler import jobs
 from train.test_unasked import ROOT, end_of, tick, upload, world

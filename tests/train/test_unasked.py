@@ -21,9 +21,10 @@ from knoll.records.outcome import Outcome, find_outcome, write_outcome
 from knoll.records.run import list_runs, read_run, run_uri, write_run
 from knoll.settings import Settings
 from knoll.train import handler as train
-from knoll.trainer.reading import DataChanged, read_data
+from knoll.trainer.reading import DataChanged
 from knoll.views.run import read_run as view_run
 from knoll.wiring.stages import STAGES
+from support.data import read_data
 from support.keys import private_key, signer_of
 from support.models import model_document
 from train.test_handler import counting, jobs
@@ -297,7 +298,7 @@ def test_a_trainer_learns_nothing_from_a_record_that_was_exchanged() -> None:
     """Whoever has the keys of the bucket may write over the record after its Job has begun."""
     platform = world(stamp_key=private_key(), stamp_verify_key=signer_of().public.pem)
     run = read_run(upload(platform, "0"), platform.bucket)
-    assert read_data(run, platform).files
+    assert read_data(run, platform)
     platform.store.put(run_uri(ROOT, run.id), replace(run, config={"epochs": 1}).encode())
     with pytest.raises(DataChanged, match="has stamped the record"):
         read_data(read_run(run.id, platform.bucket), platform)

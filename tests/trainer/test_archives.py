@@ -4,15 +4,18 @@ import io
 import struct
 import zlib
 from collections.abc import Mapping
+from typing import Any
 from zipfile import ZIP_BZIP2, ZIP_DEFLATED, ZIP_STORED, ZipFile, ZipInfo
 
 import pytest
 
+from knoll.adapters.memory.store import MemoryStore
 from knoll.data_files import Skipped
-from knoll.errors import InvalidData
+from knoll.errors import BadFiles, InvalidData
+from knoll.trainer.memory import Limits
+from knoll.trainer.reading import files_at
 from knoll.trainer.sorting import sort_files
-
-ROOM = 2**30
+from support.data import data_of, sorted_files
 
 
 def archive(members: Mapping[str | ZipInfo, bytes], compression: int = ZIP_DEFLATED) -> bytes:
@@ -30,7 +33,7 @@ def renamed(body: bytes, name: bytes, other: bytes) -> bytes:
 
 
 def keys(body: bytes) -> list[str]:
-    return list(sort_files({"d.zip": body}, ROOM)[0])
+    return list(sorted_files({"d.zip": body})[0])
 
 
 def of_mode(name: str, mode: int) -> ZipInfo:
@@ -41,11 +44,9 @@ def of_mode(name: str, mode: int) -> ZipInfo:
 
 def test_members_take_the_place_of_their_archive() -> None:
     more = archive({"b/": b"", "./b//2.png": b"2"})
-    assert sort_files({"a/1.png": b"1", "more.ZIP": more}, ROOM) == (
-        {"a/1.png": b"1", "more.ZIP/b/2.png": b"2"},
-        (),
-        {},
-    )
+    files, *others = sorted_files({"a/1.png": b"1", "more.ZIP": more})
+    assert files == {"a/1.png": b"1", "more.ZIP/b/2.png": b"2"}
+    assert others == [(), {}]
 
 
 def test_backslashes_of_windows_separate_folders() -> None:
@@ -69,7 +70,7 @@ def test_a_backslash_is_a_part_of_a_name_beside_data_with_slashes() -> None:
 
 
 def test_what_systems_add_links_and_doubles_are_skipped_and_counted() -> None:
-    _, skipped, _ = sort_files(
+    _, skipped, _ = sorted_files(
         {
             ".hidden/1.png": b"1",
             "cafe\u0301/1.png": b"1",
@@ -84,7 +85,6 @@ def test_what_systems_add_links_and_doubles_are_skipped_and_counted() -> None:
                 }
             ),
         },
-        ROOM,
     )
     assert {one.reason: one.examples for one in skipped} == {
         "in a hidden folder": (".hidden/1.png",),
@@ -101,9 +101,9 @@ def test_two_different_files_of_one_name_are_refused() -> None:
     twice = archive({ZipInfo("a/1.png"): b"1", ZipInfo("a/1.png"): b"2"})
     for files in ({"d.zip": twice}, {"cafe\u0301/1.png": b"1", "caf\u00e9/1.png": b"2"}):
         with pytest.raises(InvalidData, match="two files have the same name"):
-            sort_files(files, ROOM)
+            sorted_files(files)
     same = archive({ZipInfo("a/1.png"): b"1", ZipInfo("a/1.png"): b"1"})
-    (skipped,) = sort_files({"d.zip": same}, ROOM)[1]
+    (skipped,) = sorted_files({"d.zip": same})[1]
     assert isinstance(skipped, Skipped)
 
 
@@ -262,26 +262,59 @@ def test_an_archive_that_cannot_be_read_is_named_with_its_fault_and_what_to_do(
     ids=lambda one: "zip" if isinstance(one, bytes) else None,
 )
 def test_a_member_that_cannot_be_unpacked_is_bad_alone(body: bytes, told: str) -> None:
-    files, _, bad = sort_files({"d.zip": body, "a/2.png": b"2"}, ROOM)
-    assert files == {"a/2.png": b"2"}
-    assert told in bad["d.zip/a/1.png"]
+    """Some are known by the directory, others when they are read."""
+    files, _, bad = sorted_files({"d.zip": body, "a/2.png": b"2"})
+    faults = {**bad, **files.each([*files], lambda content: content, lambda *_: None)}
+    assert files["a/2.png"] == b"2"
+    assert faults.keys() == {"d.zip/a/1.png"}
+    assert told in faults["d.zip/a/1.png"]
 
 
-def test_members_sizes_and_ratio_are_bounded_by_the_memory_that_is_left() -> None:
+def test_members_and_ratio_are_bounded_by_the_memory_that_is_left() -> None:
     """What the directory says is compared before anything is unpacked; if it lies, not more is read."""
     bomb = archive({"a/x.png": bytes(2 * 2**20), "a/y.png": bytes(2 * 2**20)})
-    assert len(sort_files({"d.zip": bomb}, 4 * 2**20)[0]) == 2
+    assert len(sorted_files({"d.zip": bomb, "e.zip": bomb}, 3 * 2**20)[0]) == 4
     with pytest.raises(
-        InvalidData, match=r"d\.zip: it unpacks to 4Mi, and there is memory for 3Mi; raise spec"
+        InvalidData, match=r"d\.zip: to unpack a/x.png takes 3Mi, and there is memory for 2Mi; raise spec"
     ):
-        sort_files({"d.zip": bomb}, 3 * 2**20)
-    with pytest.raises(InvalidData, match=r"e\.zip: it unpacks to 4Mi, and there is memory for 2Mi"):
-        sort_files({"d.zip": bomb, "e.zip": bomb}, 6 * 2**20)
+        sorted_files({"d.zip": bomb}, 2 * 2**20)
     many = archive({f"a/{number}.png": b"" for number in range(100)})
     with pytest.raises(InvalidData, match="it has 100 members, and there is memory for 64; raise"):
-        sort_files({"d.zip": many}, 2**18)
+        sorted_files({"d.zip": many}, 2**18)
     flat = archive({"a/x.png": bytes(65 * 2**20)})
     with pytest.raises(InvalidData, match=r"it unpacks to 65Mi, .* its size, and 200 times are allowed"):
-        sort_files({"d.zip": flat}, ROOM)
+        sorted_files({"d.zip": flat})
     lie = bomb.replace(struct.pack("<I", 2 * 2**20), struct.pack("<I", 1000))
-    assert sort_files({"d.zip": lie}, ROOM).bad["d.zip/a/x.png"].startswith("it is damaged, or is not what")
+    with pytest.raises(BadFiles, match=r"d\.zip/a/x\.png: it is damaged, or is not what"):
+        sorted_files({"d.zip": lie})[0]["d.zip/a/x.png"]
+
+
+class CountingStore(MemoryStore):
+    """It notes how many bytes it gives with each answer."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sizes: list[int] = []
+
+    def get(self, uri: str, **options: Any) -> bytes:
+        body = super().get(uri, **options)
+        self.sizes.append(len(body))
+        return body
+
+
+def test_members_that_lie_together_are_fetched_together_and_later_alone() -> None:
+    """A large archive never comes whole: first its directory, then some megabytes at a time in its order, and
+    what is asked for again by itself."""
+    content = {f"d.zip/a/{number:03}.png": bytes([number]) * 100_000 for number in range(250)}
+    body, store = archive({key[6:]: one for key, one in content.items()}, ZIP_STORED), CountingStore()
+    data = data_of({"d.zip": body}, store)
+    places, _, _ = sort_files(data.dataset, data.reader, 2**30)
+    files = files_at(places, data.reader, Limits(2**30, 2**30))
+    assert sum(store.sizes) < 100_000
+    store.sizes.clear()
+    assert files == content
+    assert len(store.sizes) == 7
+    assert sum(store.sizes) < len(body)
+    store.sizes.clear()
+    assert files["d.zip/a/001.png"] == content["d.zip/a/001.png"]
+    assert [size // 1000 for size in store.sizes] == [100]

@@ -19,7 +19,7 @@ from knoll.families.image.family import ImageClassifier
 from knoll.records.manifest import CARD, read_file
 from knoll.records.progress import find_progress
 from knoll.trainer.bad_data import decode_good, summed
-from knoll.trainer.sorting import sort_files
+from support.data import sorted_files
 
 FAMILY = ImageClassifier()
 CONFIG = FAMILY.configure({})
@@ -38,12 +38,15 @@ def pictures(classes: str = "ab", count: int = 50) -> dict[str, bytes]:
     return {f"{name}/{row:02d}.png": png(5 * row) for name in classes for row in range(count)}
 
 
-def decoded(files: Files, most_bad: float = 0, bad: Mapping[str, str] | None = None) -> Mapping[str, str]:
+def decoded(
+    files: Mapping[str, bytes], most_bad: float = 0, bad: Mapping[str, str] | None = None
+) -> Mapping[str, str]:
     """Which files are bad, if the rest can be learnt from."""
-    return decode_good(files, bad or {}, lambda some: FAMILY.examples(some, CONFIG), FAMILY.form, most_bad)[1]
+    some = files if isinstance(files, Files) else Files.of(files)
+    return decode_good(some, bad or {}, lambda some: FAMILY.examples(some, CONFIG), FAMILY.form, most_bad)[1]
 
 
-def refusal(files: Files, most_bad: float = 0) -> str:
+def refusal(files: Mapping[str, bytes], most_bad: float = 0) -> str:
     with pytest.raises(InvalidData) as caught:
         decoded(files, most_bad)
     return str(caught.value)
@@ -95,15 +98,15 @@ def test_members_of_archives_are_bad_files_like_others() -> None:
         for key, content in {**pictures(), "b/50.png": png(0) + b"marked", "b/51.png": HALF}.items():
             archive.writestr(key, content)
     damaged = body.getvalue().replace(b"marked", b"marred")
-    files, _, bad = sort_files({"d.zip": damaged}, 2**30)
-    assert len(files) == 101
+    files, _, bad = sorted_files({"d.zip": damaged})
+    assert len(files) == 102
     found = decoded(files, 0.02, bad)
     assert {key: why[:14] for key, why in found.items()} == {
         "d.zip/b/50.png": "it is damaged,",
         "d.zip/b/51.png": "it is cut shor",
     }
     with pytest.raises(InvalidData, match=r"d\.zip: it is no zip archive"):
-        sort_files({"d.zip": b"rubbish"}, 2**30)
+        sorted_files({"d.zip": b"rubbish"})
 
 
 def test_nothing_of_one_attempt_to_decode_stays_during_the_next() -> None:
@@ -118,7 +121,9 @@ def test_nothing_of_one_attempt_to_decode_stays_during_the_next() -> None:
             raise BadFiles({"bad": "it is bad"})
         return Examples((), ())
 
-    assert decode_good({"bad": b"", "good": b""}, {}, decode, Form(), 0.5)[1] == {"bad": "it is bad"}
+    assert decode_good(Files.of({"bad": b"", "good": b""}), {}, decode, Form(), 0.5)[1] == {
+        "bad": "it is bad"
+    }
     assert len(alive) == 2
 
 
@@ -129,7 +134,7 @@ def test_a_family_that_names_a_file_that_it_was_not_given_ends_the_run() -> None
         raise BadFiles({"unknown": "it is bad"})
 
     with pytest.raises(Rejected, match="unknown: it is bad"):
-        decode_good({"good": b""}, {}, decode, Form(), 0.5)
+        decode_good(Files.of({"good": b""}), {}, decode, Form(), 0.5)
 
 
 def test_bad_files_are_counted_by_reason_and_rare_reasons_together() -> None:

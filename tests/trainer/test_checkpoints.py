@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import torch
 
-from knoll.families.base import Family
+from knoll.families.base import Family, Files
 from knoll.families.dcgan.family import Dcgan
 from knoll.families.image.family import ImageClassifier
 from knoll.trainer.checkpoints import Saved
@@ -57,7 +57,7 @@ def training(request: pytest.FixtureRequest, digits: dict[str, bytes]) -> Callab
     family, config, stride = FAMILIES[request.param]
     few = dict([*(one for one in digits.items() if one[0][0] in "01")][::stride])
     configured = family.configure(config)
-    examples = family.examples(few, configured)
+    examples = family.examples(Files.of(few), configured)
 
     def train(shelf: Shelf | None = None, stop_after: int = 0) -> Trained:
         looks = iter(range(1, 10_000))

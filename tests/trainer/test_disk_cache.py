@@ -27,7 +27,7 @@ def files(folder: Path) -> list[Path]:
 
 
 def test_the_oldest_entries_go_first_and_a_read_makes_an_entry_new(tmp_path: Path) -> None:
-    cache = DiskCache(tmp_path / "new", 10_000)
+    cache = DiskCache(tmp_path, 10_000)
     for number in range(9):
         cache.keep(str(number), bytes(1000))
     assert cache.find("0") == bytes(1000)

@@ -29,7 +29,7 @@ def test_each_attempt_keeps_what_it_said_and_why_it_ended(
     assert train(RUN, made.platform) == PREEMPTED
     made.events.before = lambda _: None
     with monkeypatch.context() as patch:
-        patch.setattr(ImageClassifier, "decoded_bytes", lambda *_: 1 // 0)
+        patch.setattr(ImageClassifier, "examples", lambda *_: 1 // 0)
         with pytest.raises(ZeroDivisionError):
             train(RUN, made.platform)
     capsys.readouterr()

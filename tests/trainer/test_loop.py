@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import pytest
 import torch
 
-from knoll.families.base import Examples
+from knoll.families.base import Examples, Files
 from knoll.families.image.declaration import ImageClassifierConfig
 from knoll.families.image.family import ImageClassifier
 from knoll.records.progress import StepsTaken
@@ -19,7 +19,7 @@ CPU = torch.device("cpu")
 @pytest.fixture(scope="module")
 def examples(digits: dict[str, bytes]) -> Examples:
     few = {key: body for key, body in digits.items() if key[0] in "01"}
-    return FAMILY.examples(few, FAMILY.configure({}))
+    return FAMILY.examples(Files.of(few), FAMILY.configure({}))
 
 
 def fit(

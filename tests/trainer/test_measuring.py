@@ -8,7 +8,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from knoll.families.base import Examples, Family
+from knoll.families.base import Examples, Family, Files
 from knoll.families.dcgan.family import Dcgan
 from knoll.families.image.family import ImageClassifier
 from knoll.trainer.loop import Trained, train_networks
@@ -26,7 +26,7 @@ def fit(
     family: Family[Any], files: Mapping[str, bytes], config: Mapping[str, Any]
 ) -> tuple[Trained, Examples, list[str]]:
     configured, lines = family.configure(config), list[str]()
-    examples = family.examples(files, configured)
+    examples = family.examples(Files.of(files), configured)
     trained = train_networks(
         *(family, examples, configured),
         device=torch.device("cpu"),

@@ -1,13 +1,14 @@
 """What a training will take, from shapes alone."""
 
+import numpy as np
 import pytest
 import torch
 
 from families.toy import ColumnMean
-from knoll.families.base import Examples
+from knoll.families.base import Examples, Streamed
 from knoll.families.dcgan.family import Dcgan
 from knoll.families.image.family import ImageClassifier
-from knoll.trainer.memory import step_bytes
+from knoll.trainer.memory import TooLittleMemory, check_step, step_bytes
 
 
 @pytest.mark.parametrize(("width", "height"), [(96, 96), (96, 72), (28, 28)])
@@ -32,6 +33,31 @@ def test_a_step_grows_with_its_examples_and_takes_no_memory() -> None:
     assert many is not None
     assert few[0] == many[0] > 4 * 2_000_000
     assert many[1] > 50_000 * few[1]
+
+
+def test_streamed_examples_keep_what_the_step_leaves() -> None:
+    """They are refused only if the step, and the batches that wait for it, do not fit."""
+    count, family = 4000, ImageClassifier()
+    about = {"classes": ["a", "b"], "mode": "RGB", "width": 96, "height": 96, "mean": [0.5] * 3}
+
+    def kept(limit: int) -> int | None:
+        column = Streamed(
+            count,
+            np.zeros((count, 3, 96, 96), np.uint8),
+            lambda rows: np.zeros((len(rows), 3, 96, 96), np.uint8),
+        )
+        examples = Examples((column, torch.zeros(count).long()), (), {**about, "std": [0.2] * 3})
+        try:
+            check_step(family, examples, family.configure({"width": 4}), 16, limit)
+        except TooLittleMemory:
+            return None
+        return column.nbytes
+
+    found = [kept(limit) for limit in range(600 * 2**20, 800 * 2**20, 20 * 2**20)]
+    some = [one for one in found if one is not None]
+    assert found[0] is None
+    assert some == sorted(some)
+    assert 0 < some[0] < some[-1] == count * 3 * 96 * 96
 
 
 def test_a_family_that_cannot_be_played_is_not_judged(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -24,7 +24,8 @@ from knoll.records.outcome import Outcome, load_outcome, outcome_uri, superseded
 from knoll.records.run import Run, load_run, run_uri, runs_uri
 from knoll.settings import Settings
 from knoll.trainer.ending import end_run
-from knoll.trainer.reading import DataChanged, read_data
+from knoll.trainer.reading import DataChanged
+from support.data import read_data
 
 PREFIX = "s3://data/digits/"
 ROOT = "s3://knoll-models"
@@ -93,7 +94,7 @@ def world(home: Path, *, keeps_versions: bool = False) -> World:
 
 def test_a_run_reads_the_state_in_its_snapshot(tmp_path: Path) -> None:
     here = world(tmp_path)
-    assert read_data(here.opened(), here.platform).files == UPLOADED
+    assert read_data(here.opened(), here.platform) == UPLOADED
 
 
 @pytest.mark.parametrize("name", UPLOADED)
@@ -123,8 +124,8 @@ def test_a_bucket_that_keeps_versions_gives_the_run_its_data_in_every_attempt(
     else:
         here.upload(a=b"new")
     newer = here.opened()
-    assert read_data(run, here.platform).files == read_data(run, here.platform).files == UPLOADED
-    assert read_data(newer, here.platform).files == {**({} if is_deleted else {"a": b"new"}), "sub/b": b"two"}
+    assert read_data(run, here.platform) == read_data(run, here.platform) == UPLOADED
+    assert read_data(newer, here.platform) == {**({} if is_deleted else {"a": b"new"}), "sub/b": b"two"}
 
 
 def test_a_run_that_was_opened_too_late_does_not_go_back_to_old_data(tmp_path: Path) -> None:
@@ -161,7 +162,7 @@ def test_data_that_comes_back_while_it_is_read_is_read_again_later(tmp_path: Pat
 
     with pytest.raises(StoreUnavailable, match="is listed with etag"):
         read_data(run, replace(here.platform, store=Flickering()))
-    assert read_data(run, here.platform).files == UPLOADED
+    assert read_data(run, here.platform) == UPLOADED
 
 
 def test_bytes_with_another_sha256_than_in_the_manifest_are_not_learnt(tmp_path: Path) -> None:
@@ -170,7 +171,7 @@ def test_bytes_with_another_sha256_than_in_the_manifest_are_not_learnt(tmp_path:
     run = here.opened()
     right, wrong = (sha256(body).hexdigest() for body in (b"one", b"other"))
     set_sha256(here, run, right)
-    assert read_data(run, here.platform).files == UPLOADED
+    assert read_data(run, here.platform) == UPLOADED
     set_sha256(here, run, wrong)
     with pytest.raises(StoreUnavailable, match=f"came with sha256 {right}, and had {wrong}"):
         read_data(run, here.platform)

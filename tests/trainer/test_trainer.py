@@ -210,7 +210,6 @@ def test_what_cannot_be_drawn_or_written_is_left_out_and_named(
 @pytest.mark.parametrize(
     ("config", "memory", "words"),
     [
-        ({"imageWidth": 1024, "imageHeight": 1024}, "512Mi", "the data and its decoded examples, and may"),
         (
             {"imageWidth": 256, "imageHeight": 256},
             "1Gi",
@@ -222,8 +221,7 @@ def test_what_cannot_be_drawn_or_written_is_left_out_and_named(
 def test_a_training_that_does_not_fit_is_rejected_before_it_learns(
     some: dict[str, bytes], tmp_path: Path, config: dict[str, object], memory: str, words: str
 ) -> None:
-    """With the number, the limit and the setting that helps: for the files, the decoded data, and the
-    step."""
+    """With the number, the limit and the setting that helps: for the files, and for the step."""
     ready = world(tmp_path, some, config, {"memory": memory})
     assert train(RUN, ready.platform) == REJECTED
     assert re.search(words, ready.outcome().reason)

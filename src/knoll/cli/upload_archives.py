@@ -6,6 +6,7 @@ The reader of training reads them. Only one member at a time is in memory.
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
+from typing import BinaryIO
 
 from knoll.cli.bars import progress
 from knoll.cli.upload_plan import UploadFile, UploadPlan
@@ -14,9 +15,9 @@ from knoll.data_files import Skipped, normal, tally, why_skipped
 from knoll.data_layout import Form, is_archive, is_picture
 from knoll.errors import InvalidData, InvalidPicture
 from knoll.models import Model
-from knoll.quantities import TRAINER_BASE, in_words, memory_of
+from knoll.quantities import TRAINER_BASE, memory_of
 from knoll.quoting import escaped
-from knoll.trainer.archives import BadMember, read_archive
+from knoll.trainer.archives import BadMember, Member, read_directory, unpack
 
 __all__ = ["Opened", "open_archives"]
 
@@ -33,10 +34,9 @@ class Opened:
 
 @dataclass(frozen=True)
 class _Member:
-    """`skipped` says why, `fault` what is wrong with it; "" if nothing is. `size` is in bytes."""
+    """`skipped` says why, `fault` what is wrong with it; "" if nothing is."""
 
     key: str
-    size: int = 0
     skipped: str = ""
     fault: str = ""
 
@@ -46,15 +46,11 @@ def open_archives(model: Model, plan: UploadPlan, form: Form) -> Opened:
     rejected."""
     keys = {item: item.uri.removeprefix(model.dataset.uri) for item in plan.items}
     archives = [item for item, key in keys.items() if is_archive(key) and why_skipped(key) is None]
-    limit = memory_of(model.training.resources) // model.training.processes_per_node - TRAINER_BASE
-    is_alone = model.dataset.landed.when == "object"
-    unpacked, found = 0, dict[str, list[_Member]]()
+    room = memory_of(model.training.resources) // model.training.processes_per_node - TRAINER_BASE
+    found = dict[str, list[_Member]]()
     with progress("Checking archives", len(archives)) as advance:
         for item in archives:
-            room = limit - (item.size if is_alone else plan.total + unpacked)
-            members = _read(item, keys[item], room, form)
-            unpacked += sum(one.size for one in members)
-            found[item.uri] = members
+            found[item.uri] = _read(item, keys[item], room, form)
             advance(1)
     return _summed(found)
 
@@ -79,28 +75,33 @@ def _read(item: UploadFile, key: str, room: int, form: Form) -> list[_Member]:
 
 def _members(item: UploadFile, key: str, room: int, form: Form) -> Iterator[_Member]:
     """As `trainer.sorting` takes them, but without what is in them."""
-    if room < 0:
-        raise InvalidData(
-            f"with the other files it takes {in_words(-room)} more memory than a training may; raise "
-            "spec.training.resources.memory, or use less data"
-        )
     seen: dict[str, bytes] = {}
-    for name, content in read_archive(item.path.read_bytes(), room):
-        member = normal(f"{key}/{name}")
-        if isinstance(content, str):
-            yield _Member(member, skipped=content)
-            continue
-        if isinstance(content, BadMember):
-            yield _Member(member, fault=content.fault)
-            continue
-        digest = sha256(content).digest()
-        if seen.setdefault(member, digest) != digest:
-            raise InvalidData(
-                f"two files have the same name {escaped(name)}, or differ only in Unicode form; "
-                "rename or remove one of them"
-            )
-        is_read = form.takes_pictures and is_picture(name)
-        yield _Member(member, len(content), fault=_fault(content) if is_read else "")
+    with item.path.open("rb") as file:
+        for name, found in read_directory(file, item.size, room):
+            member = normal(f"{key}/{name}")
+            if isinstance(found, str):
+                yield _Member(member, skipped=found)
+                continue
+            content = found if isinstance(found, BadMember) else _content(found, file)
+            if isinstance(content, BadMember):
+                yield _Member(member, fault=content.fault)
+                continue
+            digest = sha256(content).digest()
+            if seen.setdefault(member, digest) != digest:
+                raise InvalidData(
+                    f"two files have the same name {escaped(name)}, or differ only in Unicode form; "
+                    "rename or remove one of them"
+                )
+            is_read = form.takes_pictures and is_picture(name)
+            yield _Member(member, fault=_fault(content) if is_read else "")
+
+
+def _content(member: Member, file: BinaryIO) -> bytes | BadMember:
+    file.seek(member.place.start)
+    try:
+        return unpack(member, file.read(len(member.place)))
+    except InvalidData as error:
+        return BadMember(str(error))
 
 
 def _fault(body: bytes) -> str:

@@ -26,6 +26,7 @@ __all__ = [
     "DEFAULT_LIMITS",
     "Raster",
     "RasterLimits",
+    "Shape",
     "check_raster",
     "fit_raster",
     "open_raster",

@@ -1,24 +1,25 @@
 """Pictures for families: files to pixels, and pixels to PNG.
 
-`knoll.codecs.raster` decodes them, as it does for the predictor. Files that cannot be read are named. Nothing
-here needs torch.
+`knoll.codecs.raster` decodes them, as it does for the predictor. Files that cannot be read are named.
 """
 
 import io
 import math
+import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from knoll.codecs.raster import read_raster, survey_raster
+from knoll.codecs.raster import Shape, open_raster, survey_raster
 from knoll.data_files import why_skipped
 from knoll.data_layout import NO_PICTURE, is_picture
-from knoll.errors import BadFiles, InvalidPicture
+from knoll.errors import BadFiles
+from knoll.families.base.files import Files
 
 __all__ = [
     "PictureSurvey",
@@ -28,12 +29,11 @@ __all__ = [
     "survey",
     "to_grid",
     "to_png",
-    "typical",
 ]
 
 Pixels = NDArray[np.uint8]
 
-_TYPICAL = 500  # pictures
+_LARGE = 16 * 2**20  # bytes of a picture while it is decoded
 
 
 @dataclass(frozen=True)
@@ -60,59 +60,44 @@ def picture_keys(keys: Iterable[str]) -> list[str]:
     return visible
 
 
-def survey(files: Mapping[str, bytes], keys: Sequence[str]) -> PictureSurvey:
+def survey(files: Files, keys: Sequence[str]) -> PictureSurvey:
     """Size and mode of most pictures as shown, from their headers; unreadable ones do not count.
 
     Raises BadFiles if none can be read.
     """
-    shapes, faults = _each(files, keys, survey_raster)
+    shapes: Counter[Shape] = Counter()
+    faults = files.each(keys, survey_raster, lambda _, shape: shapes.update([shape]))
     if not shapes:
         _raise_faults(faults)
-    sizes = Counter((one.width, one.height) for one in shapes)
+    sizes: Counter[tuple[int, int]] = Counter()
+    for shape, count in shapes.items():
+        sizes[shape.width, shape.height] += count
     (width, height), _ = max(sizes.items(), key=lambda item: (item[1], item[0]))
-    is_grey = all(one.mode == "L" for one in shapes)
-    return PictureSurvey(width, height, "L" if is_grey else "RGB")
-
-
-def typical(keys: Sequence[str]) -> Sequence[str]:
-    """Some of the keys, evenly spaced: enough to tell the size of most pictures, but for rare data."""
-    return keys[:: len(keys) // _TYPICAL + 1]
+    return PictureSurvey(width, height, "L" if all(one.mode == "L" for one in shapes) else "RGB")
 
 
 def read_pictures(
-    files: Mapping[str, bytes],
+    files: Files,
     keys: Sequence[str],
     size: PictureSurvey,
     shape: Callable[[Image.Image], Image.Image],
-) -> Pixels:
-    """Pixels of all pictures, (N, C, H, W), in the order of the keys. `shape` must return all of them in that
-    size and mode.
+    use: Callable[[int, Pixels], object],
+) -> None:
+    """Call `use` with the number of each picture in `keys` and its pixels, (C, H, W), in the order in which
+    they are read fastest. `shape` must return all pictures in that size and mode.
 
-    Each picture is decoded into its place, so that only one is in memory at full size. Raises BadFiles that
-    names all broken files.
+    One large picture at a time is in memory at full size. Raises BadFiles that names all broken files.
     """
-    pixels = np.empty((len(keys), size.channels, size.height, size.width), np.uint8)
-    rows = iter(pixels)
+    turn = threading.Lock()
 
-    def decode(body: bytes) -> None:
-        row, picture = next(rows), np.asarray(shape(read_raster(body)))
-        row[:] = picture if size.channels == 1 else picture.transpose(2, 0, 1)
+    def decode(body: bytes) -> Pixels:
+        raster = open_raster(body)
+        is_large = raster.memory(size.mode, size.width, size.height) > _LARGE
+        with turn if is_large else nullcontext():
+            picture = np.asarray(shape(raster.read()))
+        return picture[None] if size.channels == 1 else picture.transpose(2, 0, 1)
 
-    _, faults = _each(files, keys, decode)
-    _raise_faults(faults)
-    return pixels
-
-
-def _each(
-    files: Mapping[str, bytes], keys: Sequence[str], look: Callable[[bytes], Any]
-) -> tuple[list[Any], dict[str, str]]:
-    seen, faults = [], {}
-    for key in keys:
-        try:
-            seen.append(look(files[key]))
-        except InvalidPicture as error:
-            faults[key] = str(error)
-    return seen, faults
+    _raise_faults(files.each(keys, decode, use))
 
 
 def _raise_faults(faults: Mapping[str, str]) -> None:

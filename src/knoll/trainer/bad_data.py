@@ -33,7 +33,7 @@ def decode_good(
     """
     found, count = dict(bad), len(files) + len(bad)
     while True:
-        made = _decoded(decode, {key: body for key, body in files.items() if key not in found})
+        made = _decoded(decode, files.without(found))
         new = {key: why for key, why in _faults_of(made).items() if key in files and key not in found}
         found |= new
         is_over = are_too_many(len(found), count, most_bad)

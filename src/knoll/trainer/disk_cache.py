@@ -24,11 +24,11 @@ _LEFT = 3 / 4  # of the size, after the oldest entries went: that is rare, becau
 
 
 class DiskCache:
-    """Entries of `size` bytes in all, by name. Threads and processes may share it."""
+    """Entries of `size` bytes in all, by name, in a folder that is there. Threads and processes may share
+    it."""
 
     def __init__(self, folder: Path, size: int) -> None:
         self._folder, self._size = folder, size
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     def find(self, name: str) -> bytes | None:
         """The bytes of an entry; None if there is none, or a spoilt one."""
@@ -106,7 +106,8 @@ def open_cache(settings: Settings) -> Iterator[DiskCache | None]:
     with tempfile.TemporaryDirectory(prefix="knoll-", ignore_cleanup_errors=True) as own:
         folder = settings.cache or Path(own)
         try:
-            cache = DiskCache(folder, min(settings.cache_size, shutil.disk_usage(own).free // 2))
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            cache = DiskCache(folder, min(settings.cache_size, shutil.disk_usage(folder).free // 2))
         except OSError:
             cache = None
         yield cache if settings.cache_size else None

@@ -16,8 +16,9 @@ from knoll.records.dataset import Dataset, DatasetObject
 from knoll.records.golden import GoldenScore, GoldenSet, golden_digest, pin_golden
 from knoll.records.pinned import Pinned, look_at_golden
 from knoll.records.run import Run
-from knoll.trainer.memory import TooLittleMemory, bytes_of, check_data, room_for
-from knoll.trainer.reading import DataChanged, read_objects
+from knoll.trainer.members import Place
+from knoll.trainer.memory import Limits, TooLittleMemory, bytes_of, check_data, check_files
+from knoll.trainer.reading import Data, files_at, open_objects
 from knoll.trainer.report import Journal
 from knoll.trainer.sorting import sort_files
 
@@ -44,7 +45,7 @@ def pin_exam(
     config: Any,
     data: Examples,
     platform: Platform,
-    limit: int,
+    limits: Limits,
     journal: Journal,
 ) -> Exam | None:
     """The run's golden set; None if it has none. `data` is what the networks learn from.
@@ -58,21 +59,20 @@ def pin_exam(
         _check_place(run, platform)
         listed, skipped = _list(run, platform)
         beside = bytes_of(data)
-        check_data(beside + sum(one.size for one in listed.objects), "the data and the golden set", limit)
-        read = _read(listed, platform)
-        pin = _pin_of(run, listed, read, platform)
+        largest = max(one.size for one in listed.objects)
+        check_data(beside + largest, "the data and the golden set", limits.memory)
+        read = _checked(listed, platform, limits)
+        pin = _pin_of(run, read, platform)
         pinned = look_at_golden(run.model, run.golden_set, platform.bucket)
         if pinned.fault:
             journal.say(f"ignored: {escaped(pinned.fault)}")
         _check_pin(pin, pinned)
-        files, more, bad = sort_files(read, room_for(read.values(), limit - beside))
-        if bad:
-            raise BadFiles(bad)
-        notes = [f"golden set: {words}" for words in skipped_words([*skipped, *more])]
+        files, more = _files(read, platform, limits)
         journal.say(f"read {len(files)} files of the golden set {escaped(pin.uri)}, digest {pin.digest[:12]}")
-        size = sum(map(len, files.values())) + family.decoded_bytes(files, config)
-        check_data(beside + size, "the data and the decoded golden set", limit)
+        decoded = "the data and the decoded golden set"
+        check_files(family, files, config, decoded, limits.memory, beside=beside)
         examples = family.golden(files, data.about, config)
+        notes = [f"golden set: {words}" for words in skipped_words([*skipped, *more])]
         _check_pin(pin, _pin(pin, platform))
     notes += map(escaped, examples.notes)
     for note in notes:
@@ -110,18 +110,40 @@ def _list(run: Run, platform: Platform) -> tuple[Dataset, tuple[Skipped, ...]]:
     return Dataset(run.model, prefix, objects), skipped
 
 
-def _read(listed: Dataset, platform: Platform) -> Files:
-    try:
-        return read_objects(listed, platform.store)
-    except DataChanged as error:
-        raise StoreUnavailable(f"the golden set {listed.prefix} changes while it is read: {error}") from error
+def _open(listed: Dataset, platform: Platform, limits: Limits) -> Data:
+    def changed(fault: str) -> StoreUnavailable:
+        return StoreUnavailable(f"the golden set {listed.prefix} changes while it is read: {fault}")
+
+    return open_objects(listed, platform.store, limits.cache, changed=changed)
 
 
-def _pin_of(run: Run, listed: Dataset, read: Files, platform: Platform) -> GoldenSet:
+def _checked(listed: Dataset, platform: Platform, limits: Limits) -> Dataset:
+    """The same with the sha256 of each object, so that the bytes that are scored are those of the digest."""
+    reader = _open(listed, platform, limits).reader
+    places = {one.uri: Place(one) for one in listed.objects}
+    objects = [*listed.objects]
+
+    def note(number: int, sha256: str) -> None:
+        objects[number] = replace(objects[number], sha256=sha256)
+
+    files_at(places, reader, limits).each([*places], lambda body: hashlib.sha256(body).hexdigest(), note)
+    return replace(listed, objects=tuple(objects))
+
+
+def _files(read: Dataset, platform: Platform, limits: Limits) -> tuple[Files, tuple[Skipped, ...]]:
+    """The files of the golden set, all of which must be good, and what is skipped."""
+    reader = _open(read, platform, limits).reader
+    places, skipped, bad = sort_files(read, reader, limits.free)
+    if bad:
+        raise BadFiles(bad)
+    return files_at(places, reader, limits), skipped
+
+
+def _pin_of(run: Run, read: Dataset, platform: Platform) -> GoldenSet:
     """The pin of the golden set as it was read."""
-    digest = golden_digest({key: hashlib.sha256(body).hexdigest() for key, body in read.items()})
-    size, present = sum(map(len, read.values())), platform.clock.now().isoformat()
-    return GoldenSet(run.model, listed.prefix, digest, len(read), size, run.id, present)
+    sums = {one.uri.removeprefix(read.prefix): one.sha256 for one in read.objects}
+    size, present = sum(one.size for one in read.objects), platform.clock.now().isoformat()
+    return GoldenSet(run.model, read.prefix, golden_digest(sums), len(sums), size, run.id, present)
 
 
 def _pin(golden: GoldenSet, platform: Platform) -> Pinned:

@@ -10,7 +10,7 @@ import torch
 from knoll.data_files import Skipped, left_out_words, skipped_words
 from knoll.data_layout import is_archive
 from knoll.families import find_family
-from knoll.families.base import Examples, Family, FamilyConfig, Files
+from knoll.families.base import Examples, Family, FamilyConfig
 from knoll.ports import Platform
 from knoll.quantities import counted, memory_of, parse_quantity
 from knoll.quoting import escaped
@@ -19,11 +19,12 @@ from knoll.records.run import Run
 from knoll.trainer.bad_data import decode_good, summed
 from knoll.trainer.best import End
 from knoll.trainer.checkpoints import Checkpoints
+from knoll.trainer.disk_cache import DiskCache
 from knoll.trainer.golden import Exam, pin_exam
 from knoll.trainer.loop import Trained, choose_device, train_networks
-from knoll.trainer.memory import bytes_of, check_data, check_step, room_for
+from knoll.trainer.memory import Limits, bytes_of, check_files, check_step, room_for
 from knoll.trainer.ranks import Ranks
-from knoll.trainer.reading import Read, read_data
+from knoll.trainer.reading import Data, files_at, open_data
 from knoll.trainer.report import Journal, News
 from knoll.trainer.sorting import sort_files
 from knoll.trainer.stopping import Termination
@@ -31,6 +32,7 @@ from knoll.trainer.task import largest_batch
 
 __all__ = ["Learnt", "learn", "threads_for"]
 
+_OF_EXAM = 8  # one part of the room for examples in so many is for the golden set
 _TRAINING_PERCENT = (5, 95)  # reading comes before, exporting and publishing after
 
 
@@ -49,32 +51,38 @@ class Learnt:
     left_out: tuple[Skipped, ...] = ()
 
 
-def learn(run: Run, platform: Platform, ranks: Ranks, journal: Journal, termination: Termination) -> Learnt:
+def learn(
+    run: Run,
+    platform: Platform,
+    ranks: Ranks,
+    journal: Journal,
+    termination: Termination,
+    cache: DiskCache | None,
+) -> Learnt:
     """Train the run's networks, together with the other processes, from the newest checkpoint that is whole.
-    Raises Rejected if data or config is wrong, DataChanged, and Terminated after SIGTERM."""
+    Examples that are not in memory are read again, afterwards too; the `cache` makes that quick.
+
+    Raises Rejected if data or config is wrong, DataChanged, and Terminated after SIGTERM.
+    """
     family = find_family(run.family)
     config = family.configure(run.config)
     threads = max(1, (platform.settings.threads or threads_for(run.resources)) // run.processes_per_node)
     torch.set_num_threads(threads)
     journal.report(News("reading", 0))
     limit = memory_of(run.resources) // run.processes_per_node
-    read = read_data(run, platform, limit, lambda reading: journal.report(_news_of(reading)))
+    of_data, of_exam = _limits(run, limit, threads, cache)
+    data = open_data(run, platform, cache, lambda reading: journal.report(_news_of(reading)))
     device = ranks.own(choose_device(platform.settings.device))
-    examples, skipped, left_out = _read_examples(run, family, config, read, limit, journal)
+    examples, skipped, left_out = _read_examples(run, family, config, data, of_data, journal)
     journal.leave_out(left_out)
     ranks.check_same("found other bad files", left_out, device)
-    exam = pin_exam(run, family, config, examples, platform, limit, journal)
+    exam = pin_exam(run, family, config, examples, platform, of_exam, journal)
     beside, notes = (bytes_of(exam.examples), exam.examples.notes) if exam else (0, ())
     if device.type == "cpu":
         rows = -(-largest_batch(len(examples.train[0]), config.batch_size) // ranks.world)
         check_step(family, examples, config, rows, limit, beside=beside, keeps_best=run.keep == "best")
-    keeper = Checkpoints(run, platform, journal)
     with termination.put_off():
-        try:
-            end = End(run.keep == "best", run.patience)
-            trained = _fit(family, examples, config, device, ranks, journal, keeper, end, termination)
-        finally:
-            keeper.close()
+        trained = _fit(run, family, examples, config, device, ranks, journal, platform, termination)
     told = replace(examples, notes=(*examples.notes, *notes))
     return Learnt(family, config, told, trained, threads, exam, skipped, left_out)
 
@@ -90,24 +98,31 @@ def _news_of(reading: DataRead) -> News:
     return News("reading", min(percent, _TRAINING_PERCENT[0]), reading=reading)
 
 
+def _limits(run: Run, memory: int, workers: int, cache: DiskCache | None) -> tuple[Limits, Limits]:
+    """Those of the data and of the golden set."""
+    room = room_for(memory)
+    of_exam = room // _OF_EXAM if run.golden_set else 0
+    return Limits(memory, room - of_exam, workers, cache), Limits(memory, of_exam, workers, cache)
+
+
 def _read_examples(
-    run: Run, family: Family[Any], config: FamilyConfig, read: Read, limit: int, journal: Journal
+    run: Run, family: Family[Any], config: FamilyConfig, data: Data, limits: Limits, journal: Journal
 ) -> tuple[Examples, tuple[Skipped, ...], tuple[Skipped, ...]]:
     """The examples, what is no data, and what is bad."""
-    files, more, broken = sort_files(read.files, room_for(read.files.values(), limit))
-    skipped = (*read.skipped, *more)
+    objects = data.dataset.objects
+    places, more, broken = sort_files(data.dataset, data.reader, limits.free)
+    skipped = (*data.dataset.skipped, *more)
     for line in skipped_words(skipped):
         journal.say(line)
-    archives = sum(map(is_archive, read.files))
-    among = f", from {len(read.files)} objects with {counted(archives, 'archive')}" if archives else ""
-    journal.say(f"read {len(files)} files, {sum(map(len, files.values())):,} bytes{among}")
-
-    def decode(some: Files) -> Examples:
-        size = sum(map(len, files.values())) + family.decoded_bytes(some, config)
-        check_data(size, "the data and its decoded examples", limit)
-        return family.examples(some, config)
-
-    examples, bad = decode_good(files, broken, decode, family.form, run.most_bad)
+    files = files_at(places, data.reader, limits)
+    check_files(family, files, config, "the files of the dataset", limits.memory)
+    archives = sum(is_archive(one.uri) for one in objects)
+    among = f", from {len(objects)} objects with {counted(archives, 'archive')}" if archives else ""
+    journal.say(f"found {len(files)} files, {sum(files.sizes.values()):,} bytes{among}")
+    examples, bad = decode_good(
+        files, broken, lambda some: family.examples(some, config), family.form, run.most_bad
+    )
+    data.meter.close()
     left_out = summed(bad)
     journal.say(f"{len(examples.train[0])} training examples, {len(examples.held_out[0])} held out")
     for note in (*left_out_words(left_out), *examples.notes):
@@ -116,14 +131,14 @@ def _read_examples(
 
 
 def _fit(
+    run: Run,
     family: Family[Any],
     examples: Examples,
     config: FamilyConfig,
     device: torch.device,
     ranks: Ranks,
     journal: Journal,
-    keeper: Checkpoints,
-    end: End,
+    platform: Platform,
     termination: Termination,
 ) -> Trained:
     among = f", {ranks.world} processes" if ranks.world > 1 else ""
@@ -135,14 +150,18 @@ def _fit(
         percent = first + round((last - first) * steps.step / steps.of_steps)
         journal.report(News("training", percent, seconds_left, metrics, steps=steps))
 
-    return train_networks(
-        *(family, examples, config),
-        device=device,
-        report=report,
-        say=journal.say,
-        warn=journal.warn,
-        ranks=ranks,
-        keeper=keeper,
-        end=end,
-        is_asked_to_stop=lambda: termination.is_asked,
-    )
+    keeper = Checkpoints(run, platform, journal)
+    try:
+        return train_networks(
+            *(family, examples, config),
+            device=device,
+            report=report,
+            say=journal.say,
+            warn=journal.warn,
+            ranks=ranks,
+            keeper=keeper,
+            end=End(run.keep == "best", run.patience),
+            is_asked_to_stop=lambda: termination.is_asked,
+        )
+    finally:
+        keeper.close()

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import nn
 
-from knoll.families.base import Batch
+from knoll.families.base import Batch, Columns
 from knoll.records.curves import Curves
 from knoll.trainer.best import lesser
 from knoll.trainer.divergence import check_losses
@@ -161,5 +161,5 @@ def _evenly(examples: int, count: int) -> torch.Tensor:
     return torch.linspace(0, examples - 1, min(examples, count)).long()
 
 
-def _chosen(columns: Batch, rows: torch.Tensor) -> Batch:
+def _chosen(columns: Columns, rows: torch.Tensor) -> Batch:
     return tuple(column[rows] for column in columns)

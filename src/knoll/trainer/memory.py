@@ -4,22 +4,29 @@ Without it, a training with too little memory is killed when most of its work is
 All processes of a run get the same numbers, which are some 10 % off.
 """
 
+import math
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import nn
 
 from knoll.errors import Rejected
-from knoll.families.base import Examples, Family
+from knoll.families.base import READING, Examples, Family, Files, Streamed, are_here
 from knoll.quantities import TRAINER_BASE, in_words, memory_of
+from knoll.trainer.disk_cache import DiskCache
+from knoll.trainer.members import BUNDLES
+from knoll.trainer.task import AHEAD
 
 __all__ = [
+    "Limits",
     "TooLittleMemory",
     "bytes_of",
     "check_data",
+    "check_files",
     "check_step",
     "reject_out_of_memory",
     "room_for",
@@ -31,11 +38,28 @@ _COPIES = 8  # of the weights: themselves, gradients, two means of Adam, one mor
 _COPIES_OF_BEST = 3  # the best ones so far, in the state and in a checkpoint, and those that replace them
 _NO_MEMORY = "can't allocate memory"  # says torch on the CPU
 _LAST = re.compile(r"allocate (\d[\d.]* ?(?:[KMGT]?i?B|bytes))")
+_IN_WORK = 2  # batches: one is made, and one is learnt from
 _PASSING = 1.5  # tensors as large as the largest one that live for a moment
 
 
 class TooLittleMemory(Rejected):
     """The training takes more memory than its Model asks for."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a process may take for data: `memory` bytes in all, `room` of them for examples, so many `workers`
+    as threads; and the `cache` that it may use."""
+
+    memory: int
+    room: int
+    workers: int = 1
+    cache: DiskCache | None = None
+
+    @property
+    def free(self) -> int:
+        """The bytes that the process does not take in any case."""
+        return self.memory - TRAINER_BASE
 
 
 def check_data(size: int, what: str, limit: int) -> None:
@@ -48,9 +72,20 @@ def check_data(size: int, what: str, limit: int) -> None:
         )
 
 
-def room_for(files: Iterable[bytes], limit: int) -> int:
-    """How many bytes may come to these files."""
-    return limit - TRAINER_BASE - sum(map(len, files))
+def room_for(limit: int) -> int:
+    """How many bytes there are for examples beside all that takes memory in any case. The export takes more
+    than what is read while they are decoded, and comes later."""
+    return max(0, limit - TRAINER_BASE - max(_EXPORT, READING + BUNDLES))
+
+
+def check_files(
+    family: Family[Any], files: Files, config: Any, what: str, limit: int, beside: int = 0
+) -> None:
+    """Check before they are read that the family can learn from these files, with so many bytes of examples
+    `beside` them. Raises TooLittleMemory."""
+    sizes = files.sizes.values()
+    together = max(sizes, default=0) if family.streams else sum(sizes) + family.decoded_bytes(files, config)
+    check_data(beside + together, what, limit)
 
 
 def check_step(
@@ -64,13 +99,18 @@ def check_step(
     keeps_best: bool = False,
 ) -> None:
     """Check that learning on the CPU in steps of `rows` examples fits, with so many bytes of other examples
-    `beside` them, and with the best weights, if it keeps them. Raises TooLittleMemory."""
+    `beside` them, and with the best weights, if it keeps them. Streamed examples keep fewer rows if that
+    helps. Raises TooLittleMemory."""
     found = step_bytes(family, examples, config, rows)
     if found is None:
         return
     weights, step = found
     copies = _COPIES + (_COPIES_OF_BEST if keeps_best else 0)
-    needed = TRAINER_BASE + bytes_of(examples) + beside + copies * weights + max(step, _EXPORT)
+    needed = TRAINER_BASE + beside + copies * weights + max(step, _EXPORT)
+    if needed + bytes_of(examples) > limit or not are_here(examples.train):
+        needed += _ahead(examples, rows)
+        _shrink(examples, limit - needed)
+    needed += bytes_of(examples)
     if needed > limit:
         raise TooLittleMemory(
             f"the training would take about {in_words(needed)} of memory, {in_words(step)} of it for a step "
@@ -80,9 +120,26 @@ def check_step(
 
 
 def bytes_of(examples: Examples) -> int:
-    """Bytes of all rows; those that are on both sides count once."""
-    columns = {column.data_ptr(): column.nbytes for column in (*examples.train, *examples.held_out)}
-    return sum(columns.values())
+    """Bytes of all rows that are in memory; those that are on both sides count once."""
+    columns = (*examples.train, *examples.held_out)
+    sizes = {one.data_ptr() if isinstance(one, torch.Tensor) else -id(one): one.nbytes for one in columns}
+    return sum(sizes.values())
+
+
+def _shrink(examples: Examples, room: int) -> None:
+    """Let streamed columns keep fewer rows, so that all take so many bytes, if they can: first those that are
+    learnt from, since the others are looked at more often."""
+    for one in (*examples.train, *examples.held_out):
+        if isinstance(one, Streamed):
+            one.shrink(max(0, one.nbytes - max(0, bytes_of(examples) - room)))
+
+
+def _ahead(examples: Examples, rows: int) -> int:
+    """The bytes of batches of `rows` that are read ahead, and of what is read for them; 0 if nothing is."""
+    if not any(isinstance(one, Streamed) for one in examples.train):
+        return 0
+    row = sum(math.prod(one.shape[1:]) * one.dtype.itemsize for one in examples.train)
+    return READING + BUNDLES + (AHEAD + _IN_WORK) * rows * row
 
 
 def step_bytes(family: Family[Any], examples: Examples, config: Any, rows: int) -> tuple[int, int] | None:

@@ -1,34 +1,23 @@
-"""The data of a run, in exactly the state that its snapshot names.
+"""The data of a run: which objects it has, by the snapshot that the run names, and how its files are read."""
 
-An attempt reads all objects before it learns. If an object has changed, and the bucket keeps versions, the
-version from the time of the run's record is read. So a run that was opened too late does not go back to data
-that was replaced before. If the bucket keeps no versions, the run ends.
-"""
-
-import hashlib
-import sys
-import time
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from knoll.data_files import Skipped
-from knoll.errors import Conflict, KnollError, NotFound, Rejected, StoreUnavailable
+from knoll.errors import BadFiles, InvalidData, KnollError, NotFound, Rejected
 from knoll.families.base import Files
 from knoll.ports import Bucket, ObjectStore, Platform
-from knoll.records.dataset import Dataset, DatasetObject, find_dataset, why_foreign
-from knoll.records.progress import DataRead
+from knoll.records.dataset import Dataset, find_dataset, why_foreign
 from knoll.records.run import Run, opened_at
 from knoll.records.stamp import is_stamped
-from knoll.trainer.memory import check_data
+from knoll.trainer.disk_cache import DiskCache
+from knoll.trainer.members import FileReader, Place
+from knoll.trainer.memory import Limits
+from knoll.trainer.objects import Objects, ReadingMeter, Told
 
-__all__ = ["DataChanged", "Read", "read_data", "read_objects"]
+__all__ = ["Data", "DataChanged", "files_at", "open_data", "open_objects"]
 
-_READERS = 8
-_TELL_SECONDS = 1.0
-
-Told = Callable[[DataRead], None]
+_READERS = 16  # files that are read at a time: a store answers late, and many at once
 
 
 class DataChanged(KnollError):
@@ -36,46 +25,54 @@ class DataChanged(KnollError):
 
 
 @dataclass(frozen=True)
-class Read:
-    """All objects, by their key relative to the dataset's prefix; and what was skipped when they landed."""
+class Data:
+    """What lies in a dataset, and who reads it. The `meter` counts what is read."""
 
-    files: Files
-    skipped: tuple[Skipped, ...]
+    dataset: Dataset
+    reader: FileReader
+    meter: ReadingMeter
 
 
-def read_data(run: Run, platform: Platform, limit: int = sys.maxsize, told: Told = lambda _: None) -> Read:
-    """All objects of the run's dataset. `told` takes how much is read, about once a second.
+def open_data(
+    run: Run, platform: Platform, cache: DiskCache | None = None, told: Told = lambda _: None
+) -> Data:
+    """The run's dataset, of which nothing is read yet. `told` takes how much is, about once a second.
 
-    Raises DataChanged if an object or the record of the run has changed, or if the snapshot cannot be read;
-    Rejected if the snapshot is of other data or if this process may not take so much memory; StoreUnavailable
-    if the store contradicts itself.
+    Raises DataChanged if the record of the run has changed, or if the snapshot cannot be read; Rejected if
+    the snapshot is of other data.
     """
     dataset, opened = _read_snapshot(run, platform.bucket), opened_at(run.id, platform.bucket)
-    check_data(sum(one.size for one in dataset.objects), "the files of the dataset", limit)
-    return Read(read_objects(dataset, platform.store, opened, told), dataset.skipped)
+    return open_objects(dataset, platform.store, cache, opened, told)
 
 
-def read_objects(
-    dataset: Dataset, store: ObjectStore, opened: datetime | None = None, told: Told = lambda _: None
-) -> Files:
-    """All objects by key, in the state that the dataset names; if one has changed, as it was when the run was
-    `opened`. Raises as `read_data`."""
-    with ThreadPoolExecutor(_READERS) as readers:
-        found = readers.map(lambda one: _read(one, opened, store), dataset.objects)
-        bodies = list(_counted(found, dataset, told))
-    keys = (one.uri.removeprefix(dataset.prefix) for one in dataset.objects)
-    return dict(zip(keys, bodies, strict=True))
+def _changed(fault: str) -> KnollError:
+    return DataChanged(f"the data changed after it had landed: {fault}")
 
 
-def _counted(bodies: Iterable[bytes], dataset: Dataset, told: Told) -> Iterator[bytes]:
-    """The bodies, which are counted as they come."""
-    whole, size, last = sum(one.size for one in dataset.objects), 0, 0.0
-    for count, body in enumerate(bodies, 1):
-        size += len(body)
-        if time.monotonic() - last >= _TELL_SECONDS or count == len(dataset.objects):
-            last = time.monotonic()
-            told(DataRead(count, len(dataset.objects), size, whole))
-        yield body
+def open_objects(
+    dataset: Dataset,
+    store: ObjectStore,
+    cache: DiskCache | None = None,
+    opened: datetime | None = None,
+    told: Told = lambda _: None,
+    changed: Callable[[str], KnollError] = _changed,
+) -> Data:
+    """The dataset, each object of which is read in the state that the dataset names; if it has changed, as it
+    was when the run was `opened`. What `changed` makes is raised if that is gone."""
+    meter = ReadingMeter(dataset.objects, told)
+    return Data(dataset, FileReader(Objects(store, opened, cache, meter, changed)), meter)
+
+
+def files_at(places: Mapping[str, Place], reader: FileReader, limits: Limits) -> Files:
+    """The files at these places, by key."""
+
+    def read(key: str) -> bytes:
+        try:
+            return reader.read(places[key])
+        except InvalidData as error:
+            raise BadFiles({key: str(error)}) from error
+
+    return Files({key: one.size for key, one in places.items()}, read, limits.room, _READERS, limits.workers)
 
 
 def _read_snapshot(run: Run, bucket: Bucket) -> Dataset:
@@ -97,25 +94,3 @@ def _read_snapshot(run: Run, bucket: Bucket) -> Dataset:
             fix="find out who wrote that file",
         )
     return dataset
-
-
-def _read(one: DatasetObject, opened: datetime | None, store: ObjectStore) -> bytes:
-    try:
-        body = store.get(one.uri, etag=one.etag, at=opened)
-    except (Conflict, NotFound) as error:
-        if _is_listed(one, store):
-            raise StoreUnavailable(
-                f"{one.uri} is listed with etag {one.etag}, and cannot be read with it: {error}"
-            ) from error
-        raise DataChanged(f"the data changed after it had landed: {error}") from error
-    found = hashlib.sha256(body).hexdigest() if one.sha256 else ""
-    if found != one.sha256:
-        raise StoreUnavailable(
-            f"{one.uri} came with sha256 {found}, and had {one.sha256} under the same etag when it landed"
-        )
-    return body
-
-
-def _is_listed(one: DatasetObject, store: ObjectStore) -> bool:
-    """Whether the store lists the object with the etag of the snapshot: then it has come back meanwhile."""
-    return any((shown.uri, shown.etag) == (one.uri, one.etag) for shown in store.list(one.uri))

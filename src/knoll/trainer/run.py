@@ -24,6 +24,7 @@ from knoll.records.manifest import Sealed
 from knoll.records.outcome import Outcome, find_outcome
 from knoll.records.run import Run, read_run
 from knoll.trainer.champion import open_champion, score_champion
+from knoll.trainer.disk_cache import open_cache
 from knoll.trainer.divergence import Diverged
 from knoll.trainer.ending import end_run
 from knoll.trainer.finished import FinishedTraining
@@ -97,8 +98,8 @@ def _seed_of(run: Run) -> int | None:
 
 def _follow(run: Run, platform: Platform, ranks: Ranks, termination: Termination) -> int:
     """Train with the first process. The first one finds the same faults, and writes the outcome."""
-    with suppress(Rejected, DataChanged):
-        learn(run, platform, ranks, Quiet(), termination)
+    with suppress(Rejected, DataChanged), open_cache(platform.settings) as cache:
+        learn(run, platform, ranks, Quiet(), termination, cache)
     return ranks.wait_for_end(run.deadline)
 
 
@@ -106,8 +107,8 @@ def _carry_out_attempt(
     run: Run, platform: Platform, ranks: Ranks, reporter: Reporter, termination: Termination
 ) -> Outcome:
     try:
-        with reject_out_of_memory(run.resources):
-            learnt = learn(run, platform, ranks, reporter, termination)
+        with reject_out_of_memory(run.resources), open_cache(platform.settings) as cache:
+            learnt = learn(run, platform, ranks, reporter, termination, cache)
             made = _make_version(run, learnt, platform, reporter)
     except TooLittleMemory as error:
         lacked = memory_of(run.resources)

@@ -7,11 +7,13 @@ from typing import Any
 import torch
 from torch import nn
 
-from knoll.families.base import Batch, Examples, Family
+from knoll.families.base import Batch, Columns, Examples, Family, ahead, are_here
 from knoll.trainer.best import LAST, End
 from knoll.trainer.ranks import Ranks
 
-__all__ = ["Task", "largest_batch"]
+__all__ = ["AHEAD", "Task", "largest_batch"]
+
+AHEAD = 2  # batches that wait for their steps
 
 
 @dataclass(frozen=True)
@@ -44,14 +46,23 @@ class Task:
         return self.per_epoch * int(self.config.epochs)
 
     def shares(self, batches: Iterable[torch.Tensor]) -> Iterator[tuple[Batch, float]]:
-        """This process's training examples of each batch, and which part of the batch they are."""
-        for rows in batches:
-            mine = self.ranks.share(rows)
-            yield self.rows(self.examples.train, mine), len(mine) / len(rows)
+        """This process's training examples of each batch, and which part of the batch they are. What is not
+        in memory is read ahead of the step that needs it."""
+        columns = self.examples.train
 
-    def rows(self, columns: Batch, rows: torch.Tensor) -> Batch:
+        def read(rows: torch.Tensor) -> tuple[Batch, float]:
+            mine = self.ranks.share(rows)
+            return tuple(column[mine] for column in columns), len(mine) / len(rows)
+
+        for batch, share in ahead(read, batches, 0 if are_here(columns) else 1, AHEAD):
+            yield self._on_device(batch), share
+
+    def rows(self, columns: Columns, rows: torch.Tensor) -> Batch:
         """These rows on the device."""
-        return tuple(column[rows].to(self.device, non_blocking=True) for column in columns)
+        return self._on_device(tuple(column[rows] for column in columns))
+
+    def _on_device(self, batch: Batch) -> Batch:
+        return tuple(column.to(self.device, non_blocking=True) for column in batch)
 
     def losses(self, networks: nn.ModuleDict, batch: Batch) -> Iterator[tuple[str, torch.Tensor]]:
         """The losses of a batch in turn, in the precision of the device."""

@@ -8,8 +8,11 @@ large one is a folder with a class for each part. Each family has one line in `k
 
 from typing import Generic
 
-from knoll.families.base.data import Batch, DataPart, Examples, Files, split_examples, split_keys
+from knoll.families.base.ahead import ahead
+from knoll.families.base.columns import Column, Columns, Streamed, are_here, parts
+from knoll.families.base.data import Batch, DataPart, Examples, split_examples, split_keys
 from knoll.families.base.export import Export, ExportPart, draw_rows, export_network
+from knoll.families.base.files import READING, Files
 from knoll.families.base.learning import Baseline, LearningPart, Scores, ServedGraph, Slices, device_of
 from knoll.families.base.signs import Sign
 from knoll.families.declaration import (
@@ -25,8 +28,11 @@ from knoll.families.declaration import (
 )
 
 __all__ = [
+    "READING",
     "Baseline",
     "Batch",
+    "Column",
+    "Columns",
     "DataPart",
     "Examples",
     "Export",
@@ -41,12 +47,16 @@ __all__ = [
     "ServedGraph",
     "Sign",
     "Slices",
+    "Streamed",
+    "ahead",
+    "are_here",
     "device_of",
     "draw_rows",
     "export_network",
     "form",
     "less",
     "more",
+    "parts",
     "split_examples",
     "split_keys",
     "unit",

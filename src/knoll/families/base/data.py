@@ -8,31 +8,36 @@ from typing import Any, Generic
 import torch
 
 from knoll.errors import InvalidData
+from knoll.families.base.columns import Columns
+from knoll.families.base.files import Files
 from knoll.families.declaration import ConfigT
 from knoll.families.held_out import held_out
 
-__all__ = ["Batch", "DataPart", "Examples", "Files", "split_examples", "split_keys"]
+__all__ = ["Batch", "DataPart", "Examples", "split_examples", "split_keys"]
 
 Batch = tuple[torch.Tensor, ...]
-Files = Mapping[str, bytes]  # key relative to the dataset's prefix -> content
 
 
 @dataclass(frozen=True)
 class Examples:
     """Decoded data. `train` and `held_out` are tuples of columns; the columns of one tuple have equal length.
+    A column is a tensor, or `Streamed`; of both, rows by number or by slice are a tensor.
 
     `about` is what the family must remember of the data, as JSON: class names, image size. `notes` are
     sentences for the log and the model card: what was done to the data that its owner may not expect.
     """
 
-    train: Batch
-    held_out: Batch
+    train: Columns
+    held_out: Columns
     about: Mapping[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
 
 class DataPart(ABC, Generic[ConfigT]):
-    """Makes examples of files."""
+    """Makes examples of files. If it `streams`, it keeps to `Files.room` however many files there are, and
+    data may be larger than memory."""
+
+    streams = False
 
     @abstractmethod
     def examples(self, files: Files, config: ConfigT) -> Examples:
@@ -40,7 +45,7 @@ class DataPart(ABC, Generic[ConfigT]):
 
         `files` has the dataset's objects, sorted by key. A key is relative to the prefix. The members of a
         .zip are in its place, as `<archive>/<member>`, in the order of the archive. Keys are in NFC. Files
-        that `why_skipped` skips, the marker and the manifest are left out.
+        that `why_skipped` skips, the marker and the manifest are left out. A file is read when it is used.
         """
 
     def golden(self, files: Files, about: Mapping[str, Any], config: ConfigT) -> Examples:
@@ -58,7 +63,8 @@ class DataPart(ABC, Generic[ConfigT]):
                 f"it is not like the data, in {', '.join(other)}: this family scores a golden set only if "
                 "both are alike in this"
             )
-        rows = tuple(torch.cat(sides) for sides in zip(found.train, found.held_out, strict=True))
+        sides = zip(found.train, found.held_out, strict=True)
+        rows = tuple(torch.cat([one[:], other[:]]) for one, other in sides)
         return Examples(rows, rows, about, found.notes)
 
     def class_counts(self, examples: Examples) -> Mapping[str, tuple[int, int]]:
@@ -68,7 +74,7 @@ class DataPart(ABC, Generic[ConfigT]):
 
     def decoded_bytes(self, files: Files, config: ConfigT) -> int:
         """An estimate of the bytes that `examples` will take, without decoding all files. If they do not fit
-        into the run's memory, it is rejected. By default 0: unknown."""
+        into the run's memory, it is rejected. By default 0: unknown. It is not asked of what `streams`."""
         return 0
 
 

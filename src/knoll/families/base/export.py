@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from knoll.codecs import DTYPES
+from knoll.families.base.columns import Column
 from knoll.families.base.data import Batch, Examples
 from knoll.families.declaration import ConfigT
 from knoll.records.signature import Signature, Tensor
@@ -70,11 +71,11 @@ class ExportPart(Generic[ConfigT]):
         return {}
 
 
-def draw_rows(*columns: torch.Tensor) -> tuple[torch.Tensor, ...]:
+def draw_rows(*columns: Column) -> tuple[torch.Tensor, ...]:
     """The same rows of each column (N, ...), evenly spaced from the first to the last: 64 of them, and fewer
     of large examples, but 16 at least. If there are fewer examples: all of them."""
     examples = len(columns[0])
-    size = sum(one.nelement() * one.element_size() for one in columns) // max(examples, 1)
+    size = sum(one[:1].nbytes for one in columns)
     count = min(max(_BYTES // max(size, 1), _SAMPLES[0]), _SAMPLES[-1], examples)
     rows = torch.linspace(0, examples - 1, count).long()
     return tuple(one[rows] for one in columns)

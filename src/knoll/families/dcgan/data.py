@@ -3,14 +3,14 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import torch
 from PIL import Image
 
 from knoll.errors import InvalidData
-from knoll.families.base import DataPart, Examples, Files, split_keys
+from knoll.families.base import DataPart, Examples, Files, Streamed, split_keys
 from knoll.families.dcgan.declaration import DcganConfig
 from knoll.families.dcgan.networks import SIDE
-from knoll.families.pictures import PictureSurvey, picture_keys, read_pictures
+from knoll.families.picture_rows import decode_pictures
+from knoll.families.pictures import PictureSurvey, picture_keys
 
 __all__ = ["DcganData"]
 
@@ -20,22 +20,20 @@ _ENOUGH = 8  # pictures: fewer give no distribution to compare with
 class DcganData(DataPart[DcganConfig]):
     """A row is (pixels as uint8 (3, 56, 56),)."""
 
+    streams = True
+
     def examples(self, files: Files, config: DcganConfig) -> Examples:
         """Decode the pictures of all folders. The held-out ones are only for scores. Raises InvalidData that
         names the broken files."""
         keys = _enough_keys(files)
         train, kept = split_keys(keys, config.held_out)
-        pixels = _read(files, [keys[row] for row in [*train, *kept]])
-        return Examples((pixels[: len(train)],), (pixels[len(train) :],), {"pictures": len(keys)})
+        learnt, asked = _read(files, [[keys[row] for row in side] for side in (train, kept)])
+        return Examples((learnt,), (asked,), {"pictures": len(keys)})
 
     def golden(self, files: Files, about: Mapping[str, Any], config: DcganConfig) -> Examples:
         """Decode all pictures: the generated ones are compared with them."""
-        rows = (_read(files, _enough_keys(files)),)
+        rows = tuple(_read(files, [_enough_keys(files)]))
         return Examples(rows, rows, about)
-
-    def decoded_bytes(self, files: Files, config: DcganConfig) -> int:
-        """The pixels of all pictures."""
-        return len(files) * SIDE * SIDE * 3
 
 
 def _enough_keys(files: Files) -> list[str]:
@@ -48,8 +46,8 @@ def _enough_keys(files: Files) -> list[str]:
     return keys
 
 
-def _read(files: Files, keys: Sequence[str]) -> torch.Tensor:
-    return torch.from_numpy(read_pictures(files, keys, PictureSurvey(SIDE, SIDE, "RGB"), _square))
+def _read(files: Files, sides: Sequence[Sequence[str]]) -> Sequence[Streamed]:
+    return decode_pictures(files, sides, PictureSurvey(SIDE, SIDE, "RGB"), _square)
 
 
 def _square(picture: Image.Image) -> Image.Image:

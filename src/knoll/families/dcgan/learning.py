@@ -10,12 +10,14 @@ from torch.nn import functional as F
 from knoll.families.base import (
     Baseline,
     Batch,
+    Column,
     Examples,
     LearningPart,
     Scores,
     ServedGraph,
     Sign,
     device_of,
+    parts,
 )
 from knoll.families.dcgan.declaration import DcganConfig
 from knoll.families.dcgan.networks import build_discriminator, build_generator, draw_latents, generate
@@ -116,8 +118,8 @@ class DcganLearning(LearningPart[DcganConfig]):
 
 def _metrics(fake: torch.Tensor, examples: Examples, config: DcganConfig) -> Mapping[str, float]:
     """See `DcganLearning.score`; `fake` are reduced pictures (N, 192)."""
-    real, unseen = (_reduce_pixels(part[0]) for part in (examples.train, examples.held_out))
-    varied = diversity(real[: config.scored])
+    real, unseen = _reduce_pixels(examples.train[0][: config.scored]), _reduce_pixels(examples.held_out[0])
+    varied = diversity(real)
     return {
         "frechet_pixels": frechet_distance(unseen, fake),
         "diversity": diversity(fake) / max(varied, 1e-9),
@@ -135,9 +137,9 @@ def _cross_entropy(logits: torch.Tensor, target: float) -> torch.Tensor:
     return F.binary_cross_entropy_with_logits(logits, torch.full_like(logits, target))
 
 
-def _reduce_pixels(pixels: torch.Tensor) -> torch.Tensor:
+def _reduce_pixels(pixels: Column) -> torch.Tensor:
     """The same of pixels in 0..255, some at a time: as floats they would take eight times the memory."""
-    return torch.cat([_reduced(part.float() / 127.5 - 1) for part in torch.split(pixels, _AT_ONCE)])
+    return torch.cat([_reduced(part.float() / 127.5 - 1) for part in parts(pixels, _AT_ONCE)])
 
 
 def _reduced(pictures: torch.Tensor) -> torch.Tensor:

@@ -12,18 +12,20 @@ from knoll.data_layout import Layout, check_classes, find_layout, listed
 from knoll.errors import InvalidData
 from knoll.families.base import DataPart, Examples, Files, split_keys
 from knoll.families.image.declaration import ImageClassifierConfig
-from knoll.families.pictures import PictureSurvey, picture_keys, read_pictures, survey, typical
+from knoll.families.picture_rows import ValueCounts, decode_pictures
+from knoll.families.pictures import PictureSurvey, picture_keys, survey
 
 __all__ = ["ImageData"]
 
 _LEAST_SIDE = 8
-_AT_ONCE = 256  # pictures
 _NAMED = 20  # classes in a note
 _LONGEST_SIDE = 96  # pixels, unless the config sets a size: so the largest batch fits into 2Gi
 
 
 class ImageData(DataPart[ImageClassifierConfig]):
     """A row is (pixels as uint8 (C, H, W), class number)."""
+
+    streams = True
 
     def examples(self, files: Files, config: ImageClassifierConfig) -> Examples:
         """Decode all pictures and hold out some of each class. Raises InvalidData that names the broken
@@ -34,13 +36,13 @@ class ImageData(DataPart[ImageClassifierConfig]):
         classes = check_classes(labels)
         found = survey(files, keys)
         size = _choose_size(found, config)
-        train, kept = _split(keys, layout, config.held_out)
-        rows = [*train, *kept]
-        pixels = torch.from_numpy(read_pictures(files, [keys[row] for row in rows], size, _shape(size)))
+        sides = _split(keys, layout, config.held_out)
+        counts = ValueCounts(size.channels)
+        named = [[keys[row] for row in side] for side in sides]
+        train, kept = decode_pictures(files, named, size, _shape(size), counts.add)
         places = {name: number for number, name in enumerate(classes)}
-        targets = torch.tensor([places[labels[row]] for row in rows])
-        count = len(train)
-        mean, std = _statistics(pixels[:count])
+        learnt, asked = (torch.tensor([places[labels[row]] for row in side]) for side in sides)
+        mean, std = counts.statistics()
         about = {
             "classes": classes,
             "mode": size.mode,
@@ -50,8 +52,8 @@ class ImageData(DataPart[ImageClassifierConfig]):
             "std": std,
         }
         return Examples(
-            (pixels[:count], targets[:count]),
-            (pixels[count:], targets[count:]),
+            (train, learnt),
+            (kept, asked),
             about,
             (*_notes_on_classes(layout), *_notes(found, size)),
         )
@@ -70,7 +72,7 @@ class ImageData(DataPart[ImageClassifierConfig]):
                 "them out of the golden set"
             )
         size = PictureSurvey(about["width"], about["height"], about["mode"])
-        pixels = torch.from_numpy(read_pictures(files, keys, size, _shape(size)))
+        (pixels,) = decode_pictures(files, [keys], size, _shape(size))
         rows = pixels, torch.tensor([places[label] for label in labels])
         notes = (f"The golden set has no pictures of the classes {listed(absent)}.",) if absent else ()
         return Examples(rows, rows, about, notes)
@@ -79,18 +81,10 @@ class ImageData(DataPart[ImageClassifierConfig]):
         """See `DataPart.class_counts`."""
         names = examples.about["classes"]
         sides = [
-            torch.bincount(rows[1], minlength=len(names)).tolist()
+            torch.bincount(rows[1][:], minlength=len(names)).tolist()
             for rows in (examples.train, examples.held_out)
         ]
         return dict(zip(names, zip(*sides, strict=True), strict=True))
-
-    def decoded_bytes(self, files: Files, config: ImageClassifierConfig) -> int:
-        """Bytes of the pixels of all pictures, at the size of most of a sample of them."""
-        keys = picture_keys(files)
-        if not keys:
-            return 0
-        size = _choose_size(survey(files, typical(keys)), config)
-        return len(keys) * size.width * size.height * size.channels
 
 
 def _shape(size: PictureSurvey) -> Callable[[Image.Image], Image.Image]:
@@ -145,16 +139,3 @@ def _notes(found: PictureSurvey, size: PictureSurvey) -> tuple[str, ...]:
         f"Most pictures have {found.width}×{found.height} pixels. They are learnt at "
         f"{size.width}×{size.height}; imageWidth and imageHeight set another size.",
     )
-
-
-def _statistics(pixels: torch.Tensor) -> tuple[list[float], list[float]]:
-    """Mean and standard deviation of each channel, of pixels in [0, 1]. They are computed from how often each
-    value occurs, so that no copy of the pixels is made."""
-    counts = torch.zeros(pixels.shape[1], 256, dtype=torch.float64)
-    for some in torch.split(pixels, _AT_ONCE):
-        for channel, row in enumerate(counts):
-            row += torch.bincount(some[:, channel].flatten(), minlength=256)
-    values, total = torch.arange(256, dtype=torch.float64) / 255, counts[0].sum()
-    mean = (counts * values).sum(1) / total
-    squares = (counts * (values - mean[:, None]).square()).sum(1)
-    return mean.tolist(), (squares / (total - 1)).sqrt().clamp(min=1e-3).tolist()

@@ -16,6 +16,7 @@ from knoll.families.base import (
     Scores,
     ServedGraph,
     Slices,
+    parts,
 )
 from knoll.families.image.declaration import ImageClassifierConfig
 from knoll.families.image.network import Classifier, classify
@@ -86,12 +87,13 @@ class ImageLearning(LearningPart[ImageClassifierConfig]):
         if {**image.options, **size} != {**image.options}:
             raise Rejected("its pictures have another size or mode")
         labels = [str(label) for label in answer.options["labels"]]
-        parts = torch.split(pixels, config.batch_size)
-        answers = torch.cat([served.answer((part.float() / 255,))[0] for part in parts])
+        some = parts(pixels, config.batch_size)
+        answers = torch.cat([served.answer((part.float() / 255,))[0] for part in some])
         unknown = answers.new_zeros(len(answers))
         columns = [answers[:, labels.index(one)] if one in labels else unknown for one in map(str, classes)]
         logits = torch.stack(columns, dim=1).clamp(min=_LEAST).log()
-        return Scores(_metrics(logits, targets), _recall(logits, targets, classes))
+        known = targets[:]
+        return Scores(_metrics(logits, known), _recall(logits, known, classes))
 
     def narrower(self, config: ImageClassifierConfig) -> ImageClassifierConfig | None:
         """Half as wide; None if it is as narrow as it may be."""
@@ -104,8 +106,8 @@ class ImageLearning(LearningPart[ImageClassifierConfig]):
 
     def baseline(self, examples: Examples, config: ImageClassifierConfig) -> Baseline:
         """The shares of the classes in the training data, whatever a picture shows."""
-        names, targets = examples.about["classes"], examples.held_out[1]
-        counts = torch.bincount(examples.train[1], minlength=len(names))
+        names, targets = examples.about["classes"], examples.held_out[1][:]
+        counts = torch.bincount(examples.train[1][:], minlength=len(names))
         logits = (counts / counts.sum()).log().expand(len(targets), -1)
         return Baseline(
             "each class is as probable as it is frequent in training, so the answer is always the most "

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from knoll.families.base import Batch, device_of
+from knoll.families.base import Columns, device_of, parts
 
 __all__ = ["Classifier", "classify"]
 
@@ -53,11 +53,9 @@ def _block(channels: int, wider: int) -> list[nn.Module]:
     return [nn.Conv2d(channels, wider, 3, padding=1, bias=False), nn.BatchNorm2d(wider), nn.ReLU()]
 
 
-def classify(classifier: nn.Module, batch: Batch, batch_size: int) -> tuple[torch.Tensor, torch.Tensor]:
+def classify(classifier: nn.Module, batch: Columns, batch_size: int) -> tuple[torch.Tensor, torch.Tensor]:
     """Logits (N, K) and class numbers (N,) of a batch of examples, on the CPU."""
     pixels, targets = batch
     device = device_of(classifier)
-    logits = [
-        classifier(part.to(device).float() / 255).float().cpu() for part in torch.split(pixels, batch_size)
-    ]
-    return torch.cat(logits), targets.cpu()
+    logits = [classifier(part.to(device).float() / 255).float().cpu() for part in parts(pixels, batch_size)]
+    return torch.cat(logits), targets[:].cpu()
