@@ -9,6 +9,7 @@ from knoll.errors import Rejected
 
 __all__ = [
     "DEFAULT_RESOURCES",
+    "DISK",
     "GPU",
     "PREDICTOR_BASE",
     "PREDICTOR_RESOURCES",
@@ -22,6 +23,7 @@ __all__ = [
     "resources_in_words",
 ]
 
+DISK = "ephemeral-storage"  # the resource name of the disk of a Pod
 GPU = "nvidia.com/gpu"  # the resource name of a GPU
 DEFAULT_RESOURCES = {"cpu": "1", "memory": "2Gi"}  # of a training, if its Model asks for nothing else
 PREDICTOR_RESOURCES = {"cpu": "50m", "memory": "512Mi"}  # of a predictor

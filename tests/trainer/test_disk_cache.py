@@ -84,17 +84,26 @@ def test_a_disk_without_room_costs_the_entry_alone(tmp_path: Path, monkeypatch: 
 
 
 def test_without_a_folder_the_cache_goes_with_its_block(tmp_path: Path) -> None:
-    with open_cache(Settings(home=tmp_path)) as cache:
+    with open_cache(Settings(home=tmp_path), {}) as cache:
         assert cache is not None
         cache.keep("one", b"content")
         assert cache.find("one") == b"content"
         (count,) = [one for one in cache._folder.iterdir() if one.name == "count"]
     assert not count.exists()
-    with open_cache(Settings(cache=tmp_path / "kept")) as cache:
+    with open_cache(Settings(cache=tmp_path / "kept"), {}) as cache:
         assert cache is not None
         cache.keep("one", b"content")
-    with open_cache(Settings(cache=tmp_path / "kept")) as cache:
+    with open_cache(Settings(cache=tmp_path / "kept"), {}) as cache:
         assert cache is not None
         assert cache.find("one") == b"content"
-    with open_cache(Settings(cache_size=0)) as cache:
+    with open_cache(Settings(cache_size=0), {}) as cache:
         assert cache is None
+
+
+def test_a_pod_is_not_evicted_for_its_cache(tmp_path: Path) -> None:
+    """It takes half of the disk that the Pod may use: 20 kB let it keep entries of 2500 bytes."""
+    with open_cache(Settings(cache=tmp_path), {"ephemeral-storage": "20k"}) as cache:
+        assert cache is not None
+        for number in range(9):
+            cache.keep(str(number), bytes(2000))
+    assert 0 < sum(one.stat().st_size for one in files(tmp_path)) <= 10_000

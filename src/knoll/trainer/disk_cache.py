@@ -9,11 +9,12 @@ import hashlib
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
+from knoll.quantities import DISK, parse_quantity
 from knoll.settings import Settings
 
 __all__ = ["DiskCache", "open_cache"]
@@ -100,14 +101,17 @@ class DiskCache:
 
 
 @contextmanager
-def open_cache(settings: Settings) -> Iterator[DiskCache | None]:
-    """The cache of the settings, which takes half of the free disk at most; in a folder of its own for this
-    block, if they name none. None if it may take nothing, or if there is no such folder."""
+def open_cache(settings: Settings, resources: Mapping[str, Any]) -> Iterator[DiskCache | None]:
+    """The cache of the settings, which takes half of the free disk at most, and half of what a Pod with these
+    resources may use; in a folder of its own for this block, if they name none. None if it may take nothing,
+    or if there is no such folder."""
+    asked = resources.get(DISK)
+    most = min(settings.cache_size, int(parse_quantity(asked)) // 2) if asked else settings.cache_size
     with tempfile.TemporaryDirectory(prefix="knoll-", ignore_cleanup_errors=True) as own:
         folder = settings.cache or Path(own)
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            cache = DiskCache(folder, min(settings.cache_size, shutil.disk_usage(folder).free // 2))
+            cache = DiskCache(folder, min(most, shutil.disk_usage(folder).free // 2))
         except OSError:
             cache = None
         yield cache if settings.cache_size else None

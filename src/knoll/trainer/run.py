@@ -98,7 +98,7 @@ def _seed_of(run: Run) -> int | None:
 
 def _follow(run: Run, platform: Platform, ranks: Ranks, termination: Termination) -> int:
     """Train with the first process. The first one finds the same faults, and writes the outcome."""
-    with suppress(Rejected, DataChanged), open_cache(platform.settings) as cache:
+    with suppress(Rejected, DataChanged), open_cache(platform.settings, run.resources) as cache:
         learn(run, platform, ranks, Quiet(), termination, cache)
     return ranks.wait_for_end(run.deadline)
 
@@ -107,7 +107,7 @@ def _carry_out_attempt(
     run: Run, platform: Platform, ranks: Ranks, reporter: Reporter, termination: Termination
 ) -> Outcome:
     try:
-        with reject_out_of_memory(run.resources), open_cache(platform.settings) as cache:
+        with reject_out_of_memory(run.resources), open_cache(platform.settings, run.resources) as cache:
             learnt = learn(run, platform, ranks, reporter, termination, cache)
             made = _make_version(run, learnt, platform, reporter)
     except TooLittleMemory as error:
