@@ -19,12 +19,16 @@ from knoll.records.dataset import DatasetObject
 from knoll.records.progress import DataRead
 from knoll.trainer.disk_cache import DiskCache
 
-__all__ = ["Objects", "ReadingMeter", "Told"]
+__all__ = ["DataChanged", "Objects", "ReadingMeter", "Told"]
 
-_PART = 8 * 2**20  # bytes of a large object that are in memory while its sha256 is taken
+_PART = 4 * 2**20  # bytes of a large object that are in memory while its sha256 is taken
 _TELL_SECONDS = 1.0
 
 Told = Callable[[DataRead], None]
+
+
+class DataChanged(KnollError):
+    """The data is no longer in the state that the run trains on."""
 
 
 class ReadingMeter:
@@ -92,7 +96,7 @@ class Objects:
 
     def part(self, one: DatasetObject, place: range) -> bytes:
         """Some bytes of the object, from the store."""
-        body = self._get(one, place)
+        body = self._get(one, place) if place else b""
         if len(body) != len(place):
             raise StoreUnavailable(f"{one.uri} came with {len(body)} of the {len(place)} bytes of a part")
         return body

@@ -13,15 +13,11 @@ from knoll.records.stamp import is_stamped
 from knoll.trainer.disk_cache import DiskCache
 from knoll.trainer.members import FileReader, Place
 from knoll.trainer.memory import Limits
-from knoll.trainer.objects import Objects, ReadingMeter, Told
+from knoll.trainer.objects import DataChanged, Objects, ReadingMeter, Told
 
 __all__ = ["Data", "DataChanged", "files_at", "open_data", "open_objects"]
 
 _READERS = 16  # files that are read at a time: a store answers late, and many at once
-
-
-class DataChanged(KnollError):
-    """The data is no longer in the state that the run trains on."""
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from knoll.ports import Platform
 from knoll.quoting import escaped
 from knoll.records.progress import DataRead, Point, Progress, StepsTaken, find_progress, write_progress
 from knoll.records.run import Run
+from knoll.trainer.objects import DataChanged
 
 __all__ = ["Journal", "News", "Quiet", "Reporter", "leave_out", "longer_curve", "publish_event", "say"]
 
@@ -35,9 +36,11 @@ def say(line: str) -> None:
 @contextmanager
 def leave_out(what: str, say: Callable[[str], None], notes: list[str]) -> Iterator[None]:
     """If this fails, leave out what it makes, and say so: a picture or card must not end a finished
-    training."""
+    training. What ends a training if its examples cannot be read is raised."""
     try:
         yield
+    except (DataChanged, Unavailable):
+        raise
     except Exception as error:
         note = f"{what} is left out: {type(error).__name__}: {escaped(str(error))[:_LONGEST_FAULT]}"
         say(note)

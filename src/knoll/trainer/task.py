@@ -7,8 +7,10 @@ from typing import Any
 import torch
 from torch import nn
 
+from knoll.errors import Rejected, Unavailable
 from knoll.families.base import Batch, Columns, Examples, Family, ahead, are_here
 from knoll.trainer.best import LAST, End
+from knoll.trainer.objects import DataChanged
 from knoll.trainer.ranks import Ranks
 
 __all__ = ["AHEAD", "Task", "largest_batch"]
@@ -52,14 +54,24 @@ class Task:
 
         def read(rows: torch.Tensor) -> tuple[Batch, float]:
             mine = self.ranks.share(rows)
-            return tuple(column[mine] for column in columns), len(mine) / len(rows)
+            return self._read(columns, mine), len(mine) / len(rows)
 
         for batch, share in ahead(read, batches, 0 if are_here(columns) else 1, AHEAD):
             yield self._on_device(batch), share
 
     def rows(self, columns: Columns, rows: torch.Tensor) -> Batch:
         """These rows on the device."""
-        return self._on_device(tuple(column[rows] for column in columns))
+        return self._on_device(self._read(columns, rows))
+
+    def _read(self, columns: Columns, rows: torch.Tensor) -> Batch:
+        """These rows. Only the first process says why a run ends. Another one may read what that one does
+        not, so it ends, and all try again."""
+        try:
+            return tuple(column[rows] for column in columns)
+        except (DataChanged, Rejected) as error:
+            if self.ranks.is_first:
+                raise
+            raise Unavailable(f"process {self.ranks.rank} cannot read its examples: {error}") from error
 
     def _on_device(self, batch: Batch) -> Batch:
         return tuple(column.to(self.device, non_blocking=True) for column in batch)
