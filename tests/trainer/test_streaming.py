@@ -12,9 +12,11 @@ import torch
 
 from knoll.adapters.memory.store import MemoryStore
 from knoll.errors import StoreUnavailable, Unavailable
-from knoll.families.base import Examples, Files, Streamed, split_keys
+from knoll.families.base import Examples, Files, ServedGraph, Streamed, split_keys
 from knoll.families.dcgan.family import Dcgan
 from knoll.families.image.family import ImageClassifier
+from knoll.trainer.compression.learning import learn_more
+from knoll.trainer.compression.subject import Subject
 from knoll.trainer.loop import train_networks
 from knoll.trainer.memory import Limits
 from knoll.trainer.ranks import Ranks
@@ -138,6 +140,28 @@ def test_only_the_first_process_says_that_the_data_has_changed(some: dict[str, b
             list(task.shares([torch.arange(8)]))
         with pytest.raises(error, match="the data changed"):
             task.rows(examples.held_out, torch.arange(2))
+
+
+def test_graphs_are_compressed_with_streamed_pictures_as_with_others(some: dict[str, bytes]) -> None:
+    """Those that calibrate, those that are learnt from once more, and the scores of a graph."""
+
+    def found(examples: Examples) -> list[torch.Tensor]:
+        torch.manual_seed(1)
+        networks = FAMILY.build(CONFIG, examples.about)
+        nothing: Any = None
+        rest = nothing, b"", nothing, nothing, 1, torch.device("cpu"), nothing
+        subject = Subject(FAMILY, CONFIG, examples, networks, *rest)
+        learn_more(subject, networks, CONFIG, 1)
+        with torch.no_grad():
+            served = FAMILY.export(networks, examples, CONFIG)
+            graph = ServedGraph(served.signature, lambda batch: (served.module(*batch),))
+            scores = FAMILY.score_served(graph, examples, CONFIG)
+        numbers = torch.tensor([*scores.metrics.values(), *scores.slices["recall"].values()])
+        return [*subject.calibration, *networks.state_dict().values(), numbers]
+
+    whole, none = (FAMILY.examples(streamed(some, room), CONFIG) for room in (10**9, 0))
+    pairs = zip(found(whole), found(none), strict=True)
+    assert all(torch.equal(one, other) for one, other in pairs)
 
 
 def test_a_store_that_gives_too_few_bytes_is_not_believed() -> None:

@@ -45,8 +45,8 @@ def learn_more(
     networks.train()
     with torch.enable_grad(), borrowed_generators(config.seed, subject.device):
         for _ in range(epochs):
-            for rows in torch.tensor_split(torch.randperm(count, generator=order), task.per_epoch):
-                batch = task.rows(subject.examples.train, rows)
+            some = torch.tensor_split(torch.randperm(count, generator=order), task.per_epoch)
+            for batch, _ in task.shares(some):
                 for name, loss in losses(task, networks, batch):
                     for group, rate in zip(optimizers[name].param_groups, rates[name], strict=True):
                         group["lr"] = rate * family.rate(step / task.steps, config)
