@@ -47,11 +47,13 @@ class NotedStore(MemoryStore):
         return super().get(uri, **options)
 
 
-def streamed(some: Mapping[str, bytes], room: int, store: MemoryStore | None = None) -> Files:
+def streamed(
+    some: Mapping[str, bytes], room: int, store: MemoryStore | None = None, begins: float = 0
+) -> Files:
     """The pictures in a store, with so much room for their pixels."""
     data = data_of(some, store)
     places, _, _ = sort_files(data.dataset, data.reader, 2**30)
-    return files_at(places, data.reader, Limits(2**30, room, workers=2))
+    return files_at(places, data.reader, Limits(2**30, room, workers=2, begins=begins))
 
 
 def weights(examples: Examples) -> Mapping[str, torch.Tensor]:
@@ -126,6 +128,17 @@ def test_a_process_reads_only_its_share_of_each_batch(some: dict[str, bytes]) ->
         assert sum(len(batch[0]) for batch, _ in shares) == len(store.read)
         read += store.read
     assert len(read) == len({*read}) == len(examples.train[0])
+
+
+def test_processes_that_share_a_cache_begin_at_different_files(some: dict[str, bytes]) -> None:
+    """So each finds there what the others have read. What they make of all files is the same."""
+    first, second = NotedStore(), NotedStore()
+    made = [FAMILY.examples(streamed(some, 10**9, *one), CONFIG) for one in ((first, 0), (second, 0.5))]
+    assert torch.equal(made[0].train[0][:], made[1].train[0][:])
+    assert made[0].about == made[1].about
+    for store, begins in (first, 0), (second, len(some) // 2):
+        numbers = [sorted(some).index(uri.removeprefix(PREFIX)) for uri in store.read]
+        assert begins <= min(numbers[:8]) <= begins + 128  # 16 threads, each with 8 files
 
 
 def test_only_the_first_process_says_that_the_data_has_changed(some: dict[str, bytes]) -> None:

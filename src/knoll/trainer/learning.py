@@ -70,7 +70,7 @@ def learn(
     torch.set_num_threads(threads)
     journal.report(News("reading", 0))
     limit = memory_of(run.resources) // run.processes_per_node
-    of_data, of_exam = _limits(run, limit, threads, cache)
+    of_data, of_exam = _limits(run, limit, threads, cache, ranks.local / run.processes_per_node)
     data = open_data(run, platform, cache, lambda reading: journal.report(_news_of(reading)))
     device = ranks.own(choose_device(platform.settings.device))
     examples, skipped, left_out = _read_examples(run, family, config, data, of_data, journal)
@@ -98,11 +98,14 @@ def _news_of(reading: DataRead) -> News:
     return News("reading", min(percent, _TRAINING_PERCENT[0]), reading=reading)
 
 
-def _limits(run: Run, memory: int, workers: int, cache: DiskCache | None) -> tuple[Limits, Limits]:
+def _limits(
+    run: Run, memory: int, workers: int, cache: DiskCache | None, begins: float
+) -> tuple[Limits, Limits]:
     """Those of the data and of the golden set."""
     room = room_for(memory)
     of_exam = room // _OF_EXAM if run.golden_set else 0
-    return Limits(memory, room - of_exam, workers, cache), Limits(memory, of_exam, workers, cache)
+    rest = workers, cache, begins
+    return Limits(memory, room - of_exam, *rest), Limits(memory, of_exam, *rest)
 
 
 def _read_examples(

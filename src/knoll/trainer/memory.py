@@ -49,12 +49,14 @@ class TooLittleMemory(Rejected):
 @dataclass(frozen=True)
 class Limits:
     """What a process may take for data: `memory` bytes in all, `room` of them for examples, so many `workers`
-    as threads; and the `cache` that it may use."""
+    as threads; and the `cache` that it may use. It `begins` at that part of the files: processes that share a
+    cache begin at different ones, and each finds there what others have read."""
 
     memory: int
     room: int
     workers: int = 1
     cache: DiskCache | None = None
+    begins: float = 0.0
 
     @property
     def free(self) -> int:

@@ -68,7 +68,8 @@ def files_at(places: Mapping[str, Place], reader: FileReader, limits: Limits) ->
         except InvalidData as error:
             raise BadFiles({key: str(error)}) from error
 
-    return Files({key: one.size for key, one in places.items()}, read, limits.room, _READERS, limits.workers)
+    sizes = {key: one.size for key, one in places.items()}
+    return Files(sizes, read, limits.room, _READERS, limits.workers, limits.begins)
 
 
 def _read_snapshot(run: Run, bucket: Bucket) -> Dataset:

@@ -27,7 +27,8 @@ class Files(Mapping[str, bytes]):
 
     Each use of a file reads it anew; in their order here they are read fastest. `sizes` are their bytes. What
     is made of them may take `room` bytes of memory. `readers` of them are read at a time, and `workers` of
-    them used; without readers there are no threads.
+    them used; without readers there are no threads. Many files are read from that part of them on where
+    this process `begins`, and the others behind them.
     """
 
     sizes: Mapping[str, int]
@@ -35,6 +36,7 @@ class Files(Mapping[str, bytes]):
     room: int = sys.maxsize
     readers: int = 0
     workers: int = 1
+    begins: float = 0.0
 
     @classmethod
     def of(cls, bodies: Mapping[str, bytes]) -> Self:
@@ -63,8 +65,8 @@ class Files(Mapping[str, bytes]):
     def each(
         self, keys: Sequence[str], look: Callable[[bytes], _Seen], use: Callable[[int, _Seen], object]
     ) -> Mapping[str, str]:
-        """Call `use` with the number of each of these files, and with what `look` makes of its bytes. They
-        come in the order of all files; `look` is called in threads.
+        """Call `use` with the number of each of these files, and with what `look` makes of its bytes, in no
+        order; `look` is called in threads.
 
         Returns why files are bad, by key: if they cannot be unpacked, or `look` raises Rejected, whose text
         begins with "it".
@@ -81,7 +83,7 @@ class Files(Mapping[str, bytes]):
                     faults |= one
                 else:
                     use(*one)
-        return faults
+        return {key: faults[key] for key in sorted(faults, key=self._places.__getitem__)}
 
     def _look(
         self, number: int, key: str, look: Callable[[bytes], _Seen], turns: threading.Semaphore
@@ -99,7 +101,9 @@ class Files(Mapping[str, bytes]):
         """The files in their order here, some small ones together."""
         most = min(_AT_ONCE, max(1, len(keys) // max(1, 2 * self.readers)))
         bundle: list[_Row] = []
-        for row in sorted(enumerate(keys), key=lambda row: self._places[row[1]]):
+        rows = sorted(enumerate(keys), key=lambda row: self._places[row[1]])
+        first = int(self.begins * len(rows))
+        for row in [*rows[first:], *rows[:first]]:
             if bundle and (len(bundle) == most or self._weight([*bundle, row]) > _SMALL):
                 yield bundle
                 bundle = []
