@@ -28,7 +28,7 @@ __all__ = [
     "listed",
 ]
 
-_ARCHIVE = ".zip"
+_ARCHIVES = (".zip", ".tar")
 _PICTURES = (".png", ".jpg", ".jpeg")
 NO_FOLDER = "it lies in no folder"
 NO_PICTURE = "it is not a picture: only .png, .jpg and .jpeg are"
@@ -92,7 +92,7 @@ def fault_of(keys: Iterable[str], form: Form, most_bad: float = 0) -> str:
 
 def is_archive(name: str) -> bool:
     """Whether a file of this name is read as a folder."""
-    return name.lower().endswith(_ARCHIVE)
+    return name.lower().endswith(_ARCHIVES)
 
 
 def find_layout(keys: Iterable[str]) -> Layout:

@@ -6,6 +6,7 @@ raises an error of knoll's, soon and in little memory.
 
 import io
 import json
+import tarfile
 import time
 import zipfile
 from collections.abc import Callable, Mapping
@@ -42,7 +43,7 @@ from knoll.records.rollout import load_step
 from knoll.records.run import load_run
 from knoll.records.samples import load_samples
 from knoll.records.signature import Signature, Tensor, load_signature
-from knoll.trainer.archives import Member, read_directory, unpack
+from knoll.trainer.archives import Member, read_directory
 
 __all__ = ["DATA", "generate_any", "generate_data", "wrong_with_data"]
 
@@ -124,7 +125,7 @@ def _read_archive(body: bytes) -> str:
     sizes = [0]
     for one in read.values():
         with suppress(InvalidData):
-            sizes.append(len(unpack(one, body[one.place.start : one.place.stop])))
+            sizes.append(len(one.unpack(body[one.place.start : one.place.stop])))
     return f"effect: {odd} of {max(sizes)} bytes" if odd or max(sizes) > _ROOM else ""
 
 
@@ -193,6 +194,14 @@ def _archives() -> tuple[bytes, ...]:
             with zipfile.ZipFile(body, "w", method) as archive:
                 for name in names:
                     archive.writestr(name, b"x" * 100)
+            found.append(body.getvalue())
+        for form in (tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT):
+            body = io.BytesIO()
+            with tarfile.TarFile.open(fileobj=body, mode="w", format=form) as tar:
+                for name in (*names, f"caf\u00e9/{'x' * 90}.png"):
+                    entry = tarfile.TarInfo(name)
+                    entry.size = 100
+                    tar.addfile(entry, io.BytesIO(b"x" * 100))
             found.append(body.getvalue())
     return tuple(found)
 

@@ -4,6 +4,7 @@ import io
 import struct
 import zlib
 from collections.abc import Mapping
+from tarfile import DIRTYPE, FIFOTYPE, GNU_FORMAT, PAX_FORMAT, SYMTYPE, USTAR_FORMAT, TarFile, TarInfo
 from typing import Any
 from zipfile import ZIP_BZIP2, ZIP_DEFLATED, ZIP_STORED, ZipFile, ZipInfo
 
@@ -24,6 +25,22 @@ def archive(members: Mapping[str | ZipInfo, bytes], compression: int = ZIP_DEFLA
         for name, content in members.items():
             opened.writestr(name, content)
     return body.getvalue()
+
+
+def tar(members: Mapping[str | TarInfo, bytes], **options: Any) -> bytes:
+    body = io.BytesIO()
+    with TarFile.open(fileobj=body, mode="w", errors="surrogateescape", **options) as opened:
+        for name, content in members.items():
+            entry = name if isinstance(name, TarInfo) else TarInfo(name)
+            entry.size = len(content)
+            opened.addfile(entry, io.BytesIO(content))
+    return body.getvalue()
+
+
+def of_type(name: str, kind: bytes) -> TarInfo:
+    entry = TarInfo(name)
+    entry.type = kind
+    return entry
 
 
 def renamed(body: bytes, name: bytes, other: bytes) -> bytes:
@@ -47,6 +64,38 @@ def test_members_take_the_place_of_their_archive() -> None:
     files, *others = sorted_files({"a/1.png": b"1", "more.ZIP": more})
     assert files == {"a/1.png": b"1", "more.ZIP/b/2.png": b"2"}
     assert others == [(), {}]
+
+
+@pytest.mark.parametrize("form", [USTAR_FORMAT, GNU_FORMAT, PAX_FORMAT])
+def test_a_tar_archive_is_read_as_a_folder(form: int) -> None:
+    """In all its forms, with long names, empty files and what is no data; whatever it is called."""
+    long = f"caf\u00e9/{'x' * 90}.png"
+    body = tar(
+        {
+            of_type("a", DIRTYPE): b"",
+            "./a/1.png": b"1" * 1000,
+            "a/2.png": b"",
+            long: b"3",
+            of_type("a/4.png", SYMTYPE): b"",
+            of_type("a/5.png", FIFOTYPE): b"",
+            "._a/6.png": b"6",
+        },
+        format=form,
+    )
+    for name in ("d.tar", "d.TAR", "d.zip"):
+        files, skipped, bad = sorted_files({name: body, "b/1.png": b"b"})
+        assert files == {
+            f"{name}/a/1.png": b"1" * 1000,
+            f"{name}/a/2.png": b"",
+            f"{name}/{long}": b"3",
+            "b/1.png": b"b",
+        }
+        assert {one.reason: one.count for one in skipped} == {
+            "a link": 1,
+            "not a file": 1,
+            "in a hidden folder": 1,
+        }
+        assert bad == {}
 
 
 def test_backslashes_of_windows_separate_folders() -> None:
@@ -219,10 +268,17 @@ def test_a_name_that_only_looks_odd_is_read(name: str) -> None:
         (b"PK\x03\x04rubbish", "its end is missing"),
         (archive({"a": b"x" * 1000})[:-30], "its end is missing"),
         (archive({"a": bytes(5000)}).replace(b"\0", b"\1"), "d.zip"),
-        (b"\x1f\x8b\x08\0", "it is a tar.gz or another gzip, and only zip is read"),
+        (b"\x1f\x8b\x08\0", "it is a tar.gz or another gzip, and only zip and tar are read"),
         (b"7z\xbc\xaf\x27\x1c\0", "it is a 7z archive"),
         (b"Rar!\x1a\x07", "it is a RAR archive"),
-        (b"a/1.png".ljust(257, b"\0") + b"ustar\0", "it is a tar archive"),
+        (tar({"a/1.png": b"1"})[:1024], "its end is missing, or it is damaged; make a tar archive"),
+        (tar({"a/1.png": b"1" * 1000})[:1024], "its end is missing"),
+        (tar({"a/1.png": b"1", "a/2.png": b"2"}).replace(b"a/2.png", b"a/3.png"), "its end is missing"),
+        (tar({"a/1.png": b"1"}).replace(b"00000000001", b"77777777777"), "its end is missing"),
+        (tar({"../../c/3.png": b"3"}), "../../c/3.png leads out of the archive"),
+        (tar({"a/1.png": b"1", "a/b.tar": tar({})}), "another archive, a/b.tar"),
+        (tar({"caf\udce9/1.png": b"1"}), r"the name caf\xe9/1.png in it is not in UTF-8"),
+        (tar({"a/1.png": b"1"}, pax_headers={"comment": "x" * 2**21}), "one of its headers has 3Mi"),
         (
             renamed(archive({"caf\u00e9/1.png": b"1"}), b"\xc3\xa9", b"\x81a"),
             r"the name caf\x81a/1.png in it is not in the UTF-8 that",
@@ -272,6 +328,12 @@ def test_a_member_that_cannot_be_unpacked_is_bad_alone(body: bytes, told: str) -
 
 def test_members_and_ratio_are_bounded_by_the_memory_that_is_left() -> None:
     """What the directory says is compared before anything is unpacked; if it lies, not more is read."""
+    with pytest.raises(
+        InvalidData, match=r"d\.tar: to unpack a/x.png takes 3Mi, and there is memory for 2Mi"
+    ):
+        sorted_files({"d.tar": tar({"a/x.png": bytes(3 * 2**20)})}, 2 * 2**20)
+    with pytest.raises(InvalidData, match="it has more than 64 members"):
+        sorted_files({"d.tar": tar({f"a/{number}.png": b"" for number in range(100)})}, 2**18)
     bomb = archive({"a/x.png": bytes(2 * 2**20), "a/y.png": bytes(2 * 2**20)})
     assert len(sorted_files({"d.zip": bomb, "e.zip": bomb}, 3 * 2**20)[0]) == 4
     with pytest.raises(
@@ -295,11 +357,12 @@ class CountingStore(MemoryStore):
     def __init__(self) -> None:
         super().__init__()
         self.sizes: list[int] = []
+        self.harm = b""
 
     def get(self, uri: str, **options: Any) -> bytes:
         body = super().get(uri, **options)
         self.sizes.append(len(body))
-        return body
+        return self.harm + body[len(self.harm) :]
 
 
 def test_members_that_lie_together_are_fetched_together_and_later_alone() -> None:
@@ -318,3 +381,21 @@ def test_members_that_lie_together_are_fetched_together_and_later_alone() -> Non
     store.sizes.clear()
     assert files["d.zip/a/001.png"] == content["d.zip/a/001.png"]
     assert [size // 1000 for size in store.sizes] == [100]
+
+
+def test_a_tar_archive_is_read_through_once_and_then_member_by_member() -> None:
+    """Each with the checksum that it had, though a tar archive has none."""
+    content = {f"d.tar/a/{number:03}.png": bytes([number]) * 100_000 for number in range(250)}
+    body, store = tar({key[6:]: one for key, one in content.items()}), CountingStore()
+    data = data_of({"d.tar": body}, store)
+    places, _, _ = sort_files(data.dataset, data.reader, 2**30)
+    assert sum(store.sizes) <= 1.1 * len(body)
+    assert max(store.sizes) <= 4 * 2**20
+    assert len(store.sizes) < 25
+    store.sizes.clear()
+    files = files_at(places, data.reader, Limits(2**30, 2**30))
+    assert files == content
+    assert len(store.sizes) == 7
+    store.harm = b"x"
+    with pytest.raises(BadFiles, match=r"d\.tar/a/001\.png: it is damaged"):
+        files["d.tar/a/001.png"]

@@ -17,7 +17,7 @@ from knoll.errors import InvalidData, InvalidPicture
 from knoll.models import Model
 from knoll.quantities import TRAINER_BASE, memory_of
 from knoll.quoting import escaped
-from knoll.trainer.archives import BadMember, Member, read_directory, unpack
+from knoll.trainer.archives import BadMember, Member, read_directory
 
 __all__ = ["Opened", "open_archives"]
 
@@ -99,7 +99,7 @@ def _members(item: UploadFile, key: str, room: int, form: Form) -> Iterator[_Mem
 def _content(member: Member, file: BinaryIO) -> bytes | BadMember:
     file.seek(member.place.start)
     try:
-        return unpack(member, file.read(len(member.place)))
+        return member.unpack(file.read(len(member.place)))
     except InvalidData as error:
         return BadMember(str(error))
 

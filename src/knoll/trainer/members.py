@@ -13,12 +13,13 @@ from dataclasses import dataclass
 from typing import IO, cast
 
 from knoll.records.dataset import DatasetObject
-from knoll.trainer.archives import BadMember, Member, read_directory, unpack
+from knoll.trainer.archives import BadMember, Member, read_directory
 from knoll.trainer.objects import Objects
 
 __all__ = ["BUNDLES", "FileReader", "Place"]
 
 _BUNDLE = 4 * 2**20  # bytes that are fetched together
+_GAP = 4 * 2**10  # bytes between two reads that follow each other
 _RECENT = 4  # bundles in memory
 BUNDLES = _RECENT * _BUNDLE  # bytes
 
@@ -49,11 +50,11 @@ class FileReader:
         self._fetched: set[tuple[str, int]] = set()
 
     def read(self, place: Place) -> bytes:
-        """The content. Raises InvalidData as `unpack`."""
+        """The content. Raises InvalidData as `Member.unpack`."""
         one, member = place.one, place.member
         if member is None:
             return self._objects.whole(one)
-        return self._objects.kept(one, member.place, lambda: unpack(member, self._packed(place, member)))
+        return self._objects.kept(one, member.place, lambda: member.unpack(self._packed(place, member)))
 
     def directory(self, one: DatasetObject, room: int) -> list[_Found]:
         """The members of an archive, as `read_directory` has them, with their places."""
@@ -98,10 +99,12 @@ class FileReader:
 
 
 class _Remote:
-    """An object as a file, each read of which is a request."""
+    """An object as a file. What follows what was read is likely to be read, so ever more of it comes with a
+    request."""
 
     def __init__(self, one: DatasetObject, objects: Objects) -> None:
         self._one, self._objects, self._place = one, objects, 0
+        self._block, self._body = range(0), b""
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
         self._place = offset + {io.SEEK_SET: 0, io.SEEK_CUR: self._place, io.SEEK_END: self._one.size}[whence]
@@ -114,9 +117,13 @@ class _Remote:
 
     def read(self, size: int = -1) -> bytes:
         end = self._one.size if size < 0 else min(self._place + size, self._one.size)
-        body = self._objects.part(self._one, range(self._place, end)) if end > self._place else b""
-        self._place += len(body)
-        return body
+        start, self._place = self._place, max(end, self._place)
+        if start < self._block.start or end > self._block.stop:
+            is_next = self._block.start <= start <= self._block.stop + _GAP
+            more = min(2 * len(self._block), _BUNDLE) if is_next else 0
+            self._block = range(start, min(max(end, start + more), self._one.size))
+            self._body = self._objects.part(self._one, self._block)
+        return self._body[start - self._block.start : end - self._block.start]
 
 
 def _placed(one: DatasetObject, found: Iterable[tuple[str, Member | str | BadMember]]) -> Iterator[_Found]:

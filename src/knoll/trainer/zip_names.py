@@ -16,7 +16,7 @@ from knoll.data_files import why_skipped
 from knoll.errors import InvalidData
 from knoll.quoting import escaped
 
-__all__ = ["MAKE_AGAIN", "member_names"]
+__all__ = ["MAKE_AGAIN", "as_meant", "inside", "member_names"]
 
 MAKE_AGAIN = "make the archive again with a program that writes UTF-8, such as 7-Zip or zip"
 
@@ -40,7 +40,7 @@ def member_names(entries: Iterable[ZipInfo]) -> list[str]:
     names = [_decoded(entry, is_utf8=is_utf8) for entry in told]
     has_slash = any("/" in name for name in names if why_skipped(name) is None)
     return [
-        _inside(name.replace("\\", "/") if not has_slash or entry.create_system in _OF_WINDOWS else name)
+        inside(name.replace("\\", "/") if not has_slash or entry.create_system in _OF_WINDOWS else name)
         for entry, name in zip(told, names, strict=True)
     ]
 
@@ -79,12 +79,12 @@ def _decoded(entry: ZipInfo, *, is_utf8: bool) -> str:
     """The name; `is_utf8` if all names of data that do not say what they are in are in UTF-8."""
     name = _said(entry)
     if name is not None:
-        return _as_meant(name)
+        return as_meant(name)
     raw = _raw(entry)
     if not _is_data(entry):
         return raw.decode(errors="replace")
     if is_utf8:
-        return _as_meant(raw.decode())
+        return as_meant(raw.decode())
     if _is_western(entry.orig_filename) and not any(_can_be(raw, one) for one in _EASTERN):
         return entry.orig_filename
     raise InvalidData(
@@ -93,7 +93,7 @@ def _decoded(entry: ZipInfo, *, is_utf8: bool) -> str:
     )
 
 
-def _as_meant(name: str) -> str:
+def as_meant(name: str) -> str:
     """The name itself. Raises InvalidData if a program has read its UTF-8 in an old code page before."""
     for part in re.split(r"[/\\]", name) if why_skipped(name) is None else ():
         if meant := _before_misread(part):
@@ -144,7 +144,8 @@ def _can_be(raw: bytes, encoding: str) -> bool:
     return True
 
 
-def _inside(name: str) -> str:
+def inside(name: str) -> str:
+    """The name without empty parts. Raises InvalidData if it leads out of the archive."""
     if "\0" in name:
         raise InvalidData(f"the name {escaped(name)} has a zero byte; {MAKE_AGAIN}")
     parts = [part for part in name.split("/") if part not in {"", "."}]

@@ -44,8 +44,9 @@ class DataPart(ABC, Generic[ConfigT]):
         """Decode and split the data, the same way each time. Raises InvalidData that names the file.
 
         `files` has the dataset's objects, sorted by key. A key is relative to the prefix. The members of a
-        .zip are in its place, as `<archive>/<member>`, in the order of the archive. Keys are in NFC. Files
-        that `why_skipped` skips, the marker and the manifest are left out. A file is read when it is used.
+        .zip or .tar are in its place, as `<archive>/<member>`, in the order of the archive. Keys are in NFC.
+        Files that `why_skipped` skips, the marker and the manifest are left out. A file is read when it is
+        used.
         """
 
     def golden(self, files: Files, about: Mapping[str, Any], config: ConfigT) -> Examples:
