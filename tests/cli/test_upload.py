@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from tarfile import TarFile, TarInfo
 from threading import Barrier
 from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile
 
@@ -36,6 +37,16 @@ def zipped(members: dict[str, bytes], compression: int = ZIP_DEFLATED) -> bytes:
     with ZipFile(body, "w", compression) as archive:
         for name, content in members.items():
             archive.writestr(name, content)
+    return body.getvalue()
+
+
+def tarred(members: dict[str, bytes]) -> bytes:
+    body = io.BytesIO()
+    with TarFile.open(fileobj=body, mode="w") as archive:
+        for name, content in members.items():
+            entry = TarInfo(name)
+            entry.size = len(content)
+            archive.addfile(entry, io.BytesIO(content))
     return body.getvalue()
 
 
@@ -204,6 +215,7 @@ def test_what_a_run_would_be_rejected_for_is_told_before_the_first_byte(
         (zipped({"0/a.png": bytes(65 * 2**20)}), "times its size, and 200 times are allowed"),
         (zipped({"0/a.png": A, "../../etc/passwd": B}), "../../etc/passwd leads out of the archive"),
         (zipped({"0/a.png": A, "1/b.png": B[: len(B) // 2]}), "set.zip/1/b.png: it is cut short"),
+        (tarred({"0/a.png": B[: len(B) // 2], "1/b.png": B}), "set.zip/0/a.png: it is cut short"),
         (zipped({"0/a.png": A, "1/b.csv": b"1"}), "set.zip/1/b.csv: it is not a picture: only .png"),
         (zipped({"0/a.png": A, "1/x/b.png": B}), "did you mean the classes 0, 1, or the classes 0, x?"),
         (zipped({"0/caf\u00e9.png": A, "0/cafe\u0301.png": B}), "two files have the same name 0/cafe"),
@@ -325,7 +337,7 @@ def test_archives_that_are_datasets_of_their_own_are_checked_one_by_one(
     folder = tmp_path / "sets"
     folder.mkdir()
     (folder / "one.zip").write_bytes(zipped({"all/0/a.png": A, "all/1/b.png": B}))
-    (folder / "two.zip").write_bytes(zipped({"0/a.png": A, "1/b.png": C}))
+    (folder / "two.tar").write_bytes(tarred({"0/a.png": A, "1/b.png": C}))
     assert knoll("upload", "digits", folder, "--dry-run").exit_code == 0
 
 
