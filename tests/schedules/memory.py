@@ -15,11 +15,11 @@ from unittest.mock import patch
 from knoll.adapters.memory.clock import MemoryClock
 from knoll.adapters.memory.cluster import MemoryCluster
 from knoll.adapters.memory.store import MemoryStore
+from knoll.families.base import readahead
 from knoll.ingest import checksums
 from knoll.ports import Document
 from knoll.records import strays
 from knoll.train import handler
-from knoll.trainer import reading
 
 __all__ = ["Documents", "Names", "Objects", "Time", "repeatable"]
 
@@ -161,6 +161,9 @@ class _Inline:
     def __exit__(self, *_: object) -> None:
         return
 
+    def shutdown(self, **_: object) -> None:
+        return
+
     def submit(self, act: Callable[..., Any], *given: Any, **options: Any) -> "Future[Any]":
         """Do it now."""
         done: Future[Any] = Future()
@@ -192,7 +195,7 @@ def repeatable() -> Iterator[None]:
     """Play schedules inside this: pools work in one thread, and names are numbered from the first on."""
     Names.given = 0
     with ExitStack() as patches:
-        for module in (checksums, handler, reading, strays):
+        for module in (checksums, handler, readahead, strays):
             patches.enter_context(patch.object(module, "ThreadPoolExecutor", _Inline))
         patches.enter_context(patch("uuid.uuid4", Names.next))
         yield

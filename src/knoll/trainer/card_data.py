@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from knoll.families.base import Examples
+from knoll.families.base import Examples, Streamed
 from knoll.markdown import bullets, code, cut, literal, minute, section, shortened, table
 from knoll.records.run import Run
 from knoll.trainer.card_facts import CardFacts, ColumnFacts, DataFacts
@@ -31,8 +31,8 @@ def data_facts(
 
 
 def column_facts(examples: Examples) -> tuple[ColumnFacts, ...]:
-    """Type, shape and range of each column of the training examples."""
-    return tuple(map(_column, examples.train))
+    """Type, shape and range of each column of the training examples, as far as they are in memory."""
+    return tuple(_column(one.kept if isinstance(one, Streamed) else one) for one in examples.train)
 
 
 def data_section(facts: CardFacts) -> str:
@@ -44,6 +44,7 @@ def data_section(facts: CardFacts) -> str:
         f"{data.train:,} training examples, {data.held_out:,} held out{_origin(facts.run)}",
         f"Dataset digest: `{facts.run.dataset_digest}`",
         table(("column", "type", "shape", "least", "mean", "greatest"), _column_rows(data.columns)),
+        _part(data),
         table(("fact", "value"), ((name, code(cut(shortened(one)))) for name, one in data.about.items())),
         table(("class", "training", "held out"), _class_rows(data.classes)),
         f"It was not trained on all files:\n\n{left_out}" if left_out else "",
@@ -64,9 +65,15 @@ def _column(column: torch.Tensor) -> ColumnFacts:
     ranges = [torch.aminmax(one.byte() if one.dtype == torch.bool else one) for one in parts]
     least, most = min(one.min.item() for one in ranges), max(one.max.item() for one in ranges)
     if not column.is_floating_point() and column.dtype not in (torch.bool, torch.uint8):
-        return ColumnFacts(kind, shape, least, most)
+        return ColumnFacts(kind, shape, least, most, rows=len(column))
     total = sum(one.sum(dtype=torch.float64).item() for one in parts)
-    return ColumnFacts(kind, shape, least, most, total / column.numel())
+    return ColumnFacts(kind, shape, least, most, total / column.numel(), len(column))
+
+
+def _part(data: DataFacts) -> str:
+    """How many examples the columns were computed from, if not from all."""
+    rows = min((one.rows for one in data.columns), default=data.train)
+    return f"The range of a column is that of the first {rows:,} examples." if rows < data.train else ""
 
 
 def _column_rows(columns: Sequence[ColumnFacts]) -> Iterator[tuple[str, ...]]:

@@ -19,14 +19,15 @@ __all__ = ["CardFacts", "ColumnFacts", "DataFacts"]
 
 @dataclass(frozen=True)
 class ColumnFacts:
-    """One column of the training examples: its type, the shape of one example, and its range. The mean is
-    None if the numbers are names, as those of classes are."""
+    """One column of the training examples: its type, the shape of one example, and the range of the first
+    `rows`. The mean is None if the numbers are names, as those of classes are."""
 
     type: str
     shape: tuple[int, ...]
     least: float
     most: float
     mean: float | None = None
+    rows: int = 0
 
 
 @dataclass(frozen=True)

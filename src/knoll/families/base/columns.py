@@ -50,6 +50,11 @@ class Streamed:
         return self._kept.nbytes
 
     @property
+    def kept(self) -> torch.Tensor:
+        """The first rows, which are in memory."""
+        return torch.from_numpy(self._kept)
+
+    @property
     def is_whole(self) -> bool:
         """Whether all rows are kept."""
         return len(self._kept) == self._count

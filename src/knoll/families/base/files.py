@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Self, TypeVar
 
 from knoll.errors import BadFiles, Rejected
-from knoll.families.base.ahead import ahead
+from knoll.families.base.readahead import ahead
 
 __all__ = ["READING", "Files"]
 
