@@ -4,6 +4,7 @@ difference."""
 import json
 import os
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from typer.testing import CliRunner, Result
 from cli.declared import Knoll, Records, model_yaml
 from knoll.cli import plugin
 from knoll.cli.app import app
+from knoll.laptop.front import Front, listen
 from knoll.ports import Platform
 from knoll.settings import read_settings
 from knoll.wiring.platform import user_platform
@@ -75,8 +77,37 @@ def kubeconfig(tmp_path: Path) -> Callable[[int], Path]:
     return write
 
 
+@dataclass
+class Health:
+    """A front that says that it is well, or what `fault` has."""
+
+    url: str
+    fault: str = ""
+
+
+@pytest.fixture(scope="session")
+def _front() -> Iterator[Health]:
+    health = Health("")
+    front = Front(
+        listen(0), token="t", broker=lambda *_: (503, {}, b""), functions={}, fault=lambda: health.fault
+    )
+    health.url = front.url
+    front.start()
+    yield health
+    front.stop()
+
+
 @pytest.fixture
-def platform(knoll: Knoll, s3: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Platform]:
+def health(_front: Health) -> Health:
+    """What the platform says of itself."""
+    _front.fault = ""
+    return _front
+
+
+@pytest.fixture
+def platform(
+    knoll: Knoll, s3: Any, tmp_path: Path, health: Health, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Platform]:
     """The platform that this home names: the session's S3 server with empty buckets, and a document store."""
     monkeypatch.setenv("KNOLL_MODEL_BUCKET", MODELS)
     home = tmp_path / "home"
@@ -86,7 +117,7 @@ def platform(knoll: Knoll, s3: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPa
             Running(
                 pid=os.getpid(),
                 port=9,
-                url="http://127.0.0.1:9",
+                url=health.url,
                 s3_endpoint=s3.endpoint,
                 s3_access_key=s3.access_key,
                 s3_secret_key=s3.secret_key,

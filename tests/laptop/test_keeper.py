@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from knoll.errors import StoreUnavailable, Unavailable
+from knoll.errors import QuotaExceeded, StoreUnavailable, Unavailable
 from knoll.laptop import disk
 from knoll.laptop.disk import Space, check_room
 from knoll.laptop.keeper import Keeper
@@ -24,6 +24,7 @@ class World:
     starts: int = 0
     writes: int = 0
     hangs: float = 0.0
+    has_room: bool = True
     is_held: bool = False
     seen: list[str] = field(default_factory=list)
     keeper: Keeper = field(init=False)
@@ -51,6 +52,8 @@ class World:
             self.seen.append(self.keeper.fault)
         if self.broken:
             raise StoreUnavailable("it answered 500")
+        if not self.has_room:
+            raise QuotaExceeded("the store has no free volume")
 
     def look(self) -> str:
         self.now += 2
@@ -105,6 +108,15 @@ def test_a_server_that_hangs_is_told_while_it_is_asked_and_then_started_again(
     assert world.starts == 1
     world.hangs = 0
     assert world.look() == ""
+
+
+def test_a_server_that_has_no_room_for_another_bucket_is_told_and_left_alone() -> None:
+    """The fault stays until there is room. A start would not help, so there is none."""
+    world = World(has_room=False)
+    assert {world.look() for _ in range(100)} == {"the store has no free volume"}
+    assert world.starts == 0
+    world.has_room = True
+    assert "" in {world.look() for _ in range(6)}
 
 
 def test_a_server_that_does_not_start_any_more_is_given_up() -> None:

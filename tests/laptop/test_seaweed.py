@@ -13,8 +13,9 @@ import boto3
 import pytest
 from botocore.config import Config
 
-from knoll.errors import Unavailable
+from knoll.errors import QuotaExceeded, Unavailable
 from knoll.laptop import seaweed
+from knoll.laptop.disk import space_at, why_full
 from knoll.laptop.locks import LockHeld, lock
 from knoll.laptop.seaweed import SeaweedFS, find_or_make_keys, find_weed
 from support.doors import listeners, opened
@@ -113,6 +114,36 @@ def test_server_is_private_and_survives_a_kill(
     )
     again.stop()
     assert weed_processes(tmp_path / "s3") == []
+
+
+def test_every_bucket_of_a_small_disk_takes_objects(small_disk: Path) -> None:
+    """Until the disk is full; the master has a volume for each further bucket."""
+    server = start(small_disk)
+    try:
+        s3 = client(server)
+        for number in range(5):
+            s3.create_bucket(Bucket=f"bucket-{number}")
+            s3.put_object(Bucket=f"bucket-{number}", Key="one", Body=b"x" * 10_000_000)
+        assert why_full(space_at(small_disk)) == ""
+        server.check_volumes()
+    finally:
+        server.stop()
+
+
+def test_a_store_that_has_no_volume_for_another_bucket_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(seaweed, "_MOST_VOLUMES", 1)
+    server = start(tmp_path)
+    try:
+        server.check_volumes()
+        client(server).create_bucket(Bucket="one")
+        client(server).put_object(Bucket="one", Key="one", Body=b"x")
+        with pytest.raises(QuotaExceeded, match="no free volume"):
+            server.check_volumes()
+    finally:
+        server.stop()
+    server.check_volumes()  # that it does not answer is no such fault
 
 
 def test_two_homes_run_side_by_side_and_ports_may_move(tmp_path: Path, s3: Any) -> None:

@@ -1,10 +1,6 @@
 """A disk that fills up under a running platform, and is emptied again."""
 
 import contextlib
-import os
-import subprocess
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,22 +8,6 @@ import httpx
 import pytest
 
 pytestmark = [pytest.mark.attack, pytest.mark.timeout(200)]
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A folder on a disk of its own with 300 MB."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    if sys.platform != "linux" or os.geteuid() != 0:
-        pytest.skip("only root can mount a disk")
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=300M", "tmpfs", folder], capture_output=True
-    )
-    if mounted.returncode:
-        pytest.skip(f"no disk can be mounted here: {mounted.stderr.decode()}")
-    yield folder
-    subprocess.run(["umount", "-l", folder], check=True)
 
 
 def test_a_full_disk_is_told_and_the_platform_goes_on_when_there_is_room(

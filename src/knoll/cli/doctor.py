@@ -40,12 +40,13 @@ def doctor(
 
     Example: knoll doctor
 
-    It looks at the disk and the file of documents. It writes a small object to the store and deletes it. It
-    names each object of the model bucket that does not belong where it lies, or that only a newer version of
-    the platform reads; the platform ignores such objects. It names each Model if a report of its predictors
-    was not believed in the last day, or if its champion is damaged or serves in place of a damaged version.
-    It names each rollout that is paused or waits for approval, and each whose InferenceService somebody has
-    changed. The exit code is 1 if anything is found.
+    It looks at the disk, what a laptop's platform says of its own health, and the file of documents. It
+    writes a small object to the store and deletes it. It names each object of the model bucket that does not
+    belong where it lies, or that only a newer version of the platform reads; the platform ignores such
+    objects. It names each Model if a report of its predictors was not believed in the last day, or if its
+    champion is damaged or serves in place of a damaged version. It names each rollout that is paused or waits
+    for approval, and each whose InferenceService somebody has changed. The exit code is 1 if anything is
+    found.
     A repair keeps the documents that can be read, and names the Models that have runs and are not among them.
     --rebuild brings one back without gate, rollout, serving, dataset.landed and training.concurrency.
 

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from knoll.errors import KnollError, StoreUnavailable, Unavailable
+from knoll.errors import KnollError, QuotaExceeded, StoreUnavailable, Unavailable
 from knoll.laptop.disk import Space, why_full
 from knoll.laptop.locks import LockHeld
 from knoll.laptop.repeated import Repeated
@@ -30,7 +30,7 @@ _PATIENCE = 3  # failed writes in a row, and starts in a row
 class _Fault:
     """What is wrong, by its kind, and in words that may change while it lasts."""
 
-    kind: Literal["", "full", "ended", "was full", "refuses", "hangs"] = ""
+    kind: Literal["", "full", "no room", "ended", "was full", "refuses", "hangs"] = ""
     words: str = ""
 
 
@@ -41,7 +41,8 @@ class _Server(Protocol):
 
 class Keeper(Repeated):
     """Looks every few seconds, on a thread of its own. `space` measures the disk; `write` writes, reads and
-    deletes an object, and raises StoreUnavailable; it ends within seconds, also if nothing answers."""
+    deletes an object, and raises StoreUnavailable, or QuotaExceeded if another bucket would find no room; it
+    ends within seconds, also if nothing answers."""
 
     def __init__(
         self,
@@ -93,10 +94,11 @@ class Keeper(Repeated):
             return self._start_again(_Fault("ended", "SeaweedFS has ended by itself"))
         if self._was_full:
             return self._start_again(_Fault("was full", "the disk was full"))
-        return self._try() if self._failures or self._clock() >= self._due else _Fault()
+        return self._try() if self._failures or self._clock() >= self._due else self._found
 
     def _try(self) -> _Fault:
         began = self._asked_at = self._clock()
+        left = _Fault()
         try:
             self._write()
         except StoreUnavailable as error:
@@ -105,13 +107,15 @@ class Keeper(Repeated):
                 is_slow = self._clock() - began >= _SLOW
                 return _Fault("hangs", f"the store does not answer: {error}") if is_slow else self._found
             return self._start_again(_Fault("refuses", f"the store takes no writes: {error}"))
+        except QuotaExceeded as error:
+            left = _Fault("no room", str(error))  # a start would not help
         except KnollError:
             pass  # it answered: the server itself is well
         finally:
             self._asked_at = None
         self._due = self._clock() + _WRITE_EVERY
         self._failures = self._starts = 0
-        return _Fault()
+        return left
 
     def _start_again(self, why: _Fault) -> _Fault:
         _LOG.warning("%s; it is started again", why.words)

@@ -15,11 +15,11 @@ import sys
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import httpx
 
-from knoll.errors import Unavailable
+from knoll.errors import QuotaExceeded, Unavailable
 from knoll.laptop.certificates import certificate_context
 from knoll.laptop.children import Child, last_lines
 from knoll.laptop.locks import LockHeld, lock
@@ -34,6 +34,8 @@ _LISTENERS = tuple(
 )
 _HOST = "127.0.0.1"
 _FREE_WITHIN = 10.0  # seconds after the grace
+_ANSWERS_WITHIN = 2.0  # seconds
+_MOST_VOLUMES = 100_000  # 12 TiB
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,7 @@ class SeaweedFS:
         self, folder: Path, keys: Keys, log: Path, *, notify: str = "", token: str = "", grace: float = 5.0
     ) -> None:
         self._weed, self._folder, self._log, self._grace = find_weed(), folder, log, grace
+        self._fix = f"read {log}"
         self.keys = keys
         with self._lock() as held:
             self._ports = _choose_ports(folder)
@@ -107,21 +110,33 @@ class SeaweedFS:
                 what = f"is not ready after {timeout:g} s" if code is None else f"ended with exit code {code}"
                 raise Unavailable(
                     f"SeaweedFS {what}; its log ends so:\n  {last_lines(self._child.log)}",
-                    fix=f"read {self._child.log}",
+                    fix=self._fix,
                 )
             self._child.wait(0.03)
+
+    def check_volumes(self) -> None:
+        """Raise QuotaExceeded if the master says that no volume is left for another bucket."""
+        topology = self._topology()
+        if topology.get("Max") and not topology.get("Free"):
+            raise QuotaExceeded("the store has no free volume: a new bucket takes no objects", fix=self._fix)
 
     def _is_ready(self) -> bool:
         """Whether S3 answers, which it does by refusing a request without a signature, and whether the master
         knows the volumes: without them a read fails."""
         try:
-            with httpx.Client(timeout=2.0, trust_env=False, verify=self._pass) as client:
-                if client.get(self.endpoint).status_code != httpx.codes.FORBIDDEN:
-                    return False
-                status = client.get(f"https://{_HOST}:{self._ports['master']}/dir/status").json()
-        except (httpx.TransportError, ValueError):
+            answer = httpx.get(self.endpoint, timeout=_ANSWERS_WITHIN, trust_env=False)
+        except httpx.TransportError:
             return False
-        return bool(status.get("Topology", {}).get("DataCenters"))
+        return answer.status_code == httpx.codes.FORBIDDEN and bool(self._topology().get("DataCenters"))
+
+    def _topology(self) -> dict[str, Any]:
+        """What the master knows of the volumes; empty if it does not answer."""
+        url = f"https://{_HOST}:{self._ports['master']}/dir/status"
+        try:
+            answer = httpx.get(url, timeout=_ANSWERS_WITHIN, trust_env=False, verify=self._pass)
+            return answer.json().get("Topology") or {}
+        except (httpx.TransportError, ValueError):
+            return {}
 
     def stop(self) -> None:
         """Stop the server and wait for its end."""
@@ -170,9 +185,9 @@ def _command(weed: Path, ports: dict[str, int]) -> list[str]:
         "master.telemetry": "false",
         "master.electionTimeout": "200ms",  # a restart waits so long before it elects itself
         "master.heartbeatInterval": "50ms",
-        # as many volumes as fit on the disk, and a bucket takes one at least
+        # each bucket takes a volume, which is as large as what lies in it: so the disk alone is the limit
         "master.volumeSizeLimitMB": "128",
-        "volume.max": "0",
+        "volume.max": str(_MOST_VOLUMES),
         "volume.preStopSeconds": "0",
         "webdav": "false",
         "admin.ui": "false",

@@ -9,6 +9,7 @@ from typing import Any
 
 from knoll.errors import KnollError
 from knoll.laptop.disk import space_at, why_full
+from knoll.laptop.health import health_fault
 from knoll.ports import Platform
 from knoll.quoting import escaped
 from knoll.records.strays import find_strays, stray_place
@@ -44,11 +45,14 @@ def _strays(platform: Platform) -> Iterator[Finding]:
 
 
 def _disk(platform: Platform) -> Iterator[Finding]:
+    """Whether the disk of a laptop has room; if so, what its platform says of itself and its store."""
     settings = platform.settings
-    if settings.cluster == "local" and (
-        full := why_full(space_at(settings.home, has_store=bool(settings.own_s3)))
-    ):
+    if settings.cluster != "local":
+        return
+    if full := why_full(space_at(settings.home, has_store=bool(settings.own_s3))):
         yield Finding(str(settings.home), full, "make room on that disk; the platform goes on by itself then")
+    elif settings.own_s3 and (fault := health_fault(settings.url)):
+        yield Finding("the platform", fault, f"read the logs in {settings.home / 'logs'}")
 
 
 def _documents(platform: Platform) -> Iterator[Finding]:
@@ -101,7 +105,7 @@ def _models(platform: Platform) -> list[ModelView]:
 
 
 CHECKS: tuple[Check, ...] = (
-    Check("the disk", _disk),
+    Check("the disk and the health of the platform", _disk),
     Check("the file of documents", _documents),
     Check("stray objects of the model bucket", _strays),
     Check("reports of predictors", _reports),

@@ -61,6 +61,10 @@ def keeper_of(settings: Settings, server: SeaweedFS | None) -> Keeper | None:
     store = object_store(settings, tries_once=True)
     # each in another folder: parts of the server keep folders, and only one of them may be broken
     folders = cycle(f"health-{os.getpid()}-{number}" for number in range(_FOLDERS))
-
     bucket = Bucket(store, settings.model_root)
-    return Keeper(server, lambda: space_at(settings.home), lambda: try_write(bucket, next(folders)))
+
+    def write() -> None:
+        try_write(bucket, next(folders))
+        server.check_volumes()  # the datasets lie in buckets of their own, which are the user's
+
+    return Keeper(server, lambda: space_at(settings.home), write)
