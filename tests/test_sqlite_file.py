@@ -9,8 +9,8 @@ import pytest
 
 from knoll.adapters.clock import SystemClock
 from knoll.adapters.cluster_local import LocalCluster
-from knoll.errors import ClusterUnavailable, Rejected, Unavailable
-from knoll.sqlite_file import REPAIR, check_file, damage_of, told
+from knoll.errors import MAKE_ROOM, ClusterUnavailable, QuotaExceeded, Rejected, Unavailable
+from knoll.sqlite_file import REPAIR, check_file, damage_of, open_file, unavailable
 from support.models import model_document
 
 BROKEN = {
@@ -58,7 +58,20 @@ def test_a_document_that_is_no_json_is_refused_in_our_words(path: Path) -> None:
 def test_an_error_that_no_table_knows_is_named_and_not_quoted(path: Path) -> None:
     with closing(sqlite3.connect(path)) as file, pytest.raises(sqlite3.Error) as raised:
         file.execute("SELECT nothing FROM nowhere")
-    assert told(path, raised.value)[0] == f"cannot read or write {path}: SQLite ends with SQLITE_ERROR"
+    assert (
+        str(unavailable(path, raised.value)) == f"cannot read or write {path}: SQLite ends with SQLITE_ERROR"
+    )
+
+
+def test_a_full_disk_is_a_limit_that_somebody_must_lift(path: Path) -> None:
+    """So the answer to an event is 507 with these words, whichever part has met the disk."""
+    with closing(open_file(path)) as file:
+        file.execute("PRAGMA max_page_count = 1")
+        with pytest.raises(sqlite3.Error) as raised:
+            file.execute("CREATE TABLE more AS SELECT zeroblob(100000)")
+    error = unavailable(path, raised.value, ClusterUnavailable)
+    assert isinstance(error, QuotaExceeded)
+    assert (str(error), error.fix) == (f"the disk of {path} is full", MAKE_ROOM)
 
 
 def test_a_file_that_another_process_holds_is_not_damaged(

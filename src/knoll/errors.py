@@ -30,6 +30,7 @@ from knoll import __version__
 from knoll.quoting import escaped
 
 __all__ = [
+    "MAKE_ROOM",
     "AlreadyExists",
     "BadFiles",
     "ClusterUnavailable",
@@ -55,6 +56,7 @@ __all__ = [
 
 _Thing = TypeVar("_Thing")
 
+MAKE_ROOM = "make room on that disk; the platform goes on by itself then"
 _NAMED = 50  # bad files
 _LONGEST = 200  # characters on one of them
 

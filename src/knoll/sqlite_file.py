@@ -8,9 +8,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
-from knoll.errors import Unavailable
+from knoll.errors import MAKE_ROOM, QuotaExceeded, Unavailable
 
-__all__ = ["DATABASE", "REPAIR", "check_file", "damage_of", "open_file", "told", "transaction"]
+__all__ = ["DATABASE", "REPAIR", "check_file", "damage_of", "open_file", "transaction", "unavailable"]
 
 _DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 _WORDS = {  # of what SQLite answers
@@ -62,14 +62,16 @@ def transaction(file: sqlite3.Connection) -> Iterator[None]:
         raise
 
 
-def told(path: Path, error: Exception) -> tuple[str, str]:
-    """What an error of SQLite or of the system means for this file, and what helps."""
+def unavailable(path: Path, error: Exception, kind: type[Unavailable] = Unavailable) -> Unavailable:
+    """What an error of SQLite or of the system means for this file: QuotaExceeded if its disk is full, else
+    an error of that kind."""
     code = _code(error)
     if code in _DAMAGED:
-        return f"{path} is damaged: {_words(error)}", REPAIR
+        return kind(f"{path} is damaged: {_words(error)}", fix=REPAIR)
     if code == sqlite3.SQLITE_FULL or getattr(error, "errno", 0) == errno.ENOSPC:
-        return f"the disk of {path} is full", "make room on that disk; the platform goes on by itself then"
-    return f"cannot read or write {path}: {_words(error)}", "let your user write the file and its folder"
+        return QuotaExceeded(f"the disk of {path} is full", fix=MAKE_ROOM)
+    told = f"cannot read or write {path}: {_words(error)}"
+    return kind(told, fix="let your user write the file and its folder")
 
 
 def _code(error: Exception) -> int:
@@ -98,8 +100,7 @@ def damage_of(path: Path) -> str:
     except sqlite3.Error as error:
         if _code(error) in _DAMAGED:
             return _words(error)
-        what, fix = told(path, error)
-        raise Unavailable(what, fix=fix) from error
+        raise unavailable(path, error) from error
     return "" if rows == ["ok"] else _damaged_pages(rows)
 
 

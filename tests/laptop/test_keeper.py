@@ -22,6 +22,7 @@ class World:
     cures: bool = True
     now: float = 0.0
     starts: int = 0
+    told: str = ""  # the fault during the last start
     writes: int = 0
     hangs: float = 0.0
     has_room: bool = True
@@ -41,6 +42,7 @@ class World:
         if self.is_held:
             raise LockHeld("the old store has not ended yet")
         self.starts += 1
+        self.told = self.keeper.fault
         if not self.cures:
             raise Unavailable("SeaweedFS ended with exit code 1")
         self.broken, self.code = False, None
@@ -78,6 +80,21 @@ def test_a_full_disk_is_told_and_when_there_is_room_the_server_is_started_again(
     assert world.look()
     assert world.look() == ""
     assert world.starts == 1
+
+
+def test_a_disk_that_fills_up_is_told_at_once_whatever_the_keeper_waits_for() -> None:
+    """A write to a store that hangs, and a start of it, may take a minute."""
+    world = World()
+    world.look()
+    world.free = 12
+    assert "12 bytes are free" in world.keeper.fault
+
+
+def test_a_server_that_is_started_again_is_not_well_meanwhile() -> None:
+    world = World(broken=True)
+    while not world.starts:
+        world.look()
+    assert "the store takes no writes" in world.told
 
 
 def test_a_server_that_refuses_three_writes_in_a_row_is_started_again() -> None:

@@ -24,7 +24,7 @@ from knoll.kube.metadata import faults_of_metadata
 from knoll.kube.times import timestamp
 from knoll.names import NAMESPACE_NAME
 from knoll.ports import Clock, Document
-from knoll.sqlite_file import open_file, told, transaction
+from knoll.sqlite_file import open_file, transaction, unavailable
 
 __all__ = ["LocalCluster"]
 
@@ -140,8 +140,7 @@ class LocalCluster:
                 self._connections.file = open_file(self._path)
             yield self._connections.file
         except (sqlite3.Error, OSError) as error:
-            what, fix = told(self._path, error)
-            raise ClusterUnavailable(what, fix=fix) from error
+            raise unavailable(self._path, error, ClusterUnavailable) from error
 
 
 def _conflict(kind: str, name: str) -> Conflict:

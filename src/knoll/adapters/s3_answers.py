@@ -85,7 +85,7 @@ def no_answer(place: str) -> str:
 def _what_helps(place: str, status: int, code: str) -> str:
     """What helps against an answer that is no success."""
     if status >= 500:
-        return f"make room if the disk of {place} is full, and read its log; a laptop's answers at /healthz"
+        return f"make room if the disk of {place} is full, and read its log"
     if place == AWS and status in (400, 401, 403):
         return KEYS_OF_AWS
     if code in _KEYS:

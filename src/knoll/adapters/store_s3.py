@@ -5,7 +5,7 @@ of a dataset is made of etags. Checksums that S3 does not require stay off: not 
 """
 
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -24,7 +24,7 @@ from knoll.adapters.s3_answers import (
     version_at,
 )
 from knoll.adapters.s3_client import CONNECT_SECONDS, build_client, read_seconds
-from knoll.errors import AlreadyExists, Conflict, NotFound, Rejected, StoreUnavailable
+from knoll.errors import MAKE_ROOM, AlreadyExists, Conflict, NotFound, Rejected, StoreUnavailable
 from knoll.names import object_uri, split_uri
 from knoll.ports import ObjectInfo
 
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 __all__ = ["PART_SIZE", "S3Store"]
 
 PART_SIZE = 8 * 2**20  # bytes
+_FAILED = 500
 _NO_SUCH_PART = 416  # the answer for an empty object, which has no part
 _NOT_FOR_US = (403, 405, 501)  # answers of servers that keep no versions, or do not show them to us
 
@@ -44,17 +45,24 @@ class S3Store:
     """`ports.ObjectStore` on one S3 server. Threads may share it.
 
     An empty endpoint means AWS. Empty keys mean the default chain of AWS: environment, profile, role of the
-    Pod.
+    Pod. `why_full` says why the server's disk is full, or ""; it is asked when the server fails.
     """
 
     def __init__(
-        self, endpoint: str, access_key: str, secret_key: str, region: str, *, tries_once: bool = False
+        self,
+        endpoint: str,
+        access_key: str,
+        secret_key: str,
+        region: str,
+        *,
+        tries_once: bool = False,
+        why_full: Callable[[], str] = str,
     ) -> None:
         self._endpoint = endpoint
         self._access_key = access_key
         self._secret_key = secret_key
         self._region = region
-        self._tries_once = tries_once
+        self._tries_once, self._why_full = tries_once, why_full
         self._has_keys = bool(endpoint and access_key and secret_key)
         self._lock = threading.Lock()
         self._built: S3Client | None = None
@@ -188,6 +196,8 @@ class S3Store:
         try:
             yield
         except ClientError as error:
+            if _status(error) >= _FAILED and (full := self._why_full()):
+                raise unavailable(uri, self._place(), full, MAKE_ROOM) from error
             code = error.response.get("Error", {}).get("Code", "")
             raise refusal(uri, self._place(), _status(error), code, error.operation_name) from error
         except BotoCoreError as error:

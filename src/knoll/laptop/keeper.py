@@ -65,7 +65,7 @@ class Keeper(Repeated):
         asked_at = self._asked_at
         waited = 0.0 if asked_at is None else self._clock() - asked_at
         hang = f"the store has not answered for {waited:.0f} seconds" if waited >= _SLOW else ""
-        return self._found.words or hang
+        return why_full(self._space()) or self._found.words or hang
 
     @property
     def has_given_up(self) -> bool:
@@ -119,6 +119,7 @@ class Keeper(Repeated):
 
     def _start_again(self, why: _Fault) -> _Fault:
         _LOG.warning("%s; it is started again", why.words)
+        self._found = why  # a start may take a minute
         self._failures = 1  # so that the next look writes
         self._was_full = False
         try:

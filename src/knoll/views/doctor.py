@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from knoll.errors import KnollError
+from knoll.errors import MAKE_ROOM, KnollError
 from knoll.laptop.disk import space_at, why_full
 from knoll.laptop.health import health_fault
 from knoll.ports import Platform
@@ -50,7 +50,7 @@ def _disk(platform: Platform) -> Iterator[Finding]:
     if settings.cluster != "local":
         return
     if full := why_full(space_at(settings.home, has_store=bool(settings.own_s3))):
-        yield Finding(str(settings.home), full, "make room on that disk; the platform goes on by itself then")
+        yield Finding(str(settings.home), full, MAKE_ROOM)
     elif settings.own_s3 and (fault := health_fault(settings.url)):
         yield Finding("the platform", fault, f"read the logs in {settings.home / 'logs'}")
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from knoll.adapters.clock import SystemClock
 from knoll.adapters.store_arbitrated import ArbitratedStore, probe_once
+from knoll.laptop.disk import space_at, why_full
 from knoll.ports import Cluster, Events, Hooks, Monitoring, ObjectStore, Platform, Predictors
 from knoll.settings import Settings
 from knoll.sqlite_file import DATABASE
@@ -159,7 +160,13 @@ def object_store(settings: Settings, *, tries_once: bool = False) -> "S3Store":
     from knoll.adapters.store_s3 import S3Store
 
     where = (settings.s3_endpoint, settings.s3_access_key, settings.s3_secret_key, settings.s3_region)
-    return S3Store(*where, tries_once=tries_once)
+    return S3Store(*where, tries_once=tries_once, why_full=lambda: _why_full(settings))
+
+
+def _why_full(settings: Settings) -> str:
+    """Why the disk of the platform's own store is full; "" if it is not, or if the user has a store."""
+    is_own = settings.own_s3 and settings.own_s3 == settings.s3_endpoint
+    return why_full(space_at(settings.home)) if is_own else ""
 
 
 def documents(settings: Settings) -> "LocalCluster":

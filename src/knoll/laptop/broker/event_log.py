@@ -21,11 +21,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from knoll.errors import Unavailable
 from knoll.events import PREDICTOR_RECORDED, Event, event_from_json, event_to_json
 from knoll.laptop.broker.dead_letters import DeadLetter
 from knoll.laptop.broker.deliveries import OpenDelivery
-from knoll.sqlite_file import open_file, told, transaction
+from knoll.sqlite_file import open_file, transaction, unavailable
 
 __all__ = ["EventLog"]
 
@@ -53,7 +52,8 @@ class EventLog:
     """The events of one file. Threads may share it, and other processes may read the same file with an
     EventLog of their own.
 
-    Every method raises Unavailable when the file cannot be read or written. The log keeps about `keep` events
+    Every method raises Unavailable when the file cannot be read or written, QuotaExceeded if its disk is
+    full. The log keeps about `keep` events
     and at most as many dead letters, and about `most` bytes of each; an older one stays until it is
     delivered.
     """
@@ -219,8 +219,7 @@ class EventLog:
         try:
             yield
         except (sqlite3.Error, OSError) as error:
-            what, fix = told(self._path, error)
-            raise Unavailable(f"the event log: {what}", fix=fix) from error
+            raise unavailable(self._path, error) from error
 
 
 def _dump(event: Event) -> str:
