@@ -16,7 +16,7 @@ from knoll.names import model_of_run
 
 __all__ = ["EVENT_LIMIT", "Event", "new_event", "object_changed", "run_asked_for"]
 
-EVENT_LIMIT = 2**20  # bytes of an event, and of a notification: nobody takes or sends more
+EVENT_LIMIT = 2**20  # bytes of an event, and of a notification; a dead letter may have twice as many
 
 
 @dataclass(frozen=True)
