@@ -83,17 +83,35 @@ def test_a_slip_of_the_pen_is_told_with_what_was_meant(written: str, meant: str,
 
 
 @pytest.mark.parametrize(
+    ("written", "told"),
+    [
+        ("config: {epochs: 1e1}", "not 1e1"),
+        ("config: {epochs: 0x0}", "not 0x0 (default: 12)"),
+        ("config: {batchSize: -1.50}", "not -1.50"),
+        ("deadline: 1.0e3", "1.0e3 is not a duration"),
+        ("nodes: 2.0", "not 2.0"),
+        ("nodes: .Inf", "not .Inf"),
+    ],
+)
+def test_a_number_is_shown_as_it_is_written(written: str, told: str, tmp_path: Path) -> None:
+    assert told in _refused(model_yaml("cli-data", training=f"{{{written}}}"), tmp_path)
+
+
+@pytest.mark.parametrize(
     ("metadata", "told"),
     [
         ("", "metadata: must be given"),
         ("metadata: {}\n", "metadata.name: must be given"),
-        ("metadata: {name: null}\n", "metadata.name: must be given"),
+        ("metadata:\n", "metadata: must be an object with a name, not null"),
+        ("metadata: {name: null}\n", "metadata.name: null, which is no text without quotes, must be 1-40"),
+        ("metadata: {name: 1e3}\n", "metadata.name: 1e3, which is no text without quotes, must be 1-40"),
         ("metadata: [y]\n", "metadata: must be an object with a name, not a list"),
         ("metadata: {name: .nan}\n", "metadata.name: .nan, which is no text without quotes, must be"),
         ("metadata: {name: 'a\u00a0b'}\n", "metadata.name: 'a\\xa0b' must be 1-40"),
         ("metadata: {name: a, labels: {-team: x}}\n", "metadata.labels.-team: a key is 1-63 letters"),
         ("metadata: {name: a, labels: {a/b/c: x}}\n", "metadata.labels.a/b/c: a key is"),
         ("metadata: {name: a, labels: {team: two words}}\n", "'two words' is not, but an annotation can be"),
+        ("metadata: {name: a, labels: {n: 1.10}}\n", "metadata.labels.n: 'n': 1.10 must be two texts"),
         ("metadata: {name: a, labels: {n: 1}}\n", "metadata.labels.n: 'n': 1 must be two texts"),
         ("metadata: {name: a, annotations: {'no key': x}}\n", "metadata.annotations.no key: a key is"),
     ],

@@ -71,6 +71,9 @@ def test_a_scalar_is_what_yaml_1_2_says(written: str, value: object) -> None:
         ),
         ("? [1, 2]\n: 3\n", "model.yaml:1: a key must be text"),
         ("a: \x1b[2J\n", "model.yaml:1:4: not YAML: the character U+001B may not stand in YAML"),
+        ("a: 1 # b\x85c: 2\n", "model.yaml:1:9: not YAML: the character U+0085 may not stand in YAML"),
+        ("a: 1\n# b\u2028c: 2\n", "model.yaml:2:4: not YAML: the character U+2028 may not stand in YAML"),
+        ("a: 'b\u2029c'\n", "model.yaml:1:6: not YAML: the character U+2029 may not stand in YAML"),
         ("a: " + "[" * 60 + "]" * 60, "model.yaml:1: nested deeper than 50"),
         ("a: &a [*a]\n", "model.yaml:1: nested deeper than 50"),
         ("<<: 3\n", "model.yaml:1: << takes a mapping"),
@@ -161,3 +164,11 @@ def test_the_line_of_each_value_is_known() -> None:
     _, two = read_yaml("a: 1\n---\n\nspec:\n  gate:\n    atLeast: x\n", "model.yaml")
     assert two.line("spec", "gate", "atLeast") == 6
     assert two.line("spec", "nothing", "there") == 4
+
+
+@pytest.mark.parametrize("white", ["\t", " \t", "\t ", " \t\t "])
+def test_tabs_may_stand_before_a_comment_and_at_the_end_of_a_line(white: str) -> None:
+    lines = ("a: b~# x", "~", "c:~", "  - 1~", "~# y", "  - 'd'~#", "e: [1,~# z", "  2]~")
+    text = "\n".join(lines).replace("~", white)
+    (one,) = read_yaml(text, "model.yaml")
+    assert one.value == {"a": "b", "c": [1, "d"], "e": [1, 2]}

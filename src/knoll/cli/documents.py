@@ -41,7 +41,8 @@ class FileDocument:
 
     def placed(self, fault: Fault) -> str:
         """The fault with file and line."""
-        return f"{self.file}:{self.yaml.line(*fault.path)}: {fault}"
+        told = replace(fault, text=self.yaml.in_its_words(fault.text, fault.path))
+        return f"{self.file}:{self.yaml.line(*fault.path)}: {told}"
 
 
 def read_declared(

@@ -17,6 +17,8 @@ DEEPEST = 50
 TOO_DEEP = f"nested deeper than {DEEPEST}"
 _MOST_TOKENS = 50_000  # a Model has about 150
 _MOST_SHOWN = 40
+_MOST_WHITE = 1_000  # spaces and tabs in a row
+_AT_AN_END = ("#", "\n", "\r", "\0")
 _PREFIX = "tag:yaml.org,2002:"
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _PAIR = re.compile("[\ud800-\udbff][\udc00-\udfff]")
@@ -62,6 +64,14 @@ class CoreLoader(yaml.SafeLoader):
             event.tag = f"{_PREFIX}str"
         event.value = _PAIR.sub(_character, event.value)
         return super().compose_scalar_node(anchor)
+
+    def scan_to_next_token(self) -> None:
+        """Pass over tabs before a comment or the end of a line, too, as YAML 1.2 does."""
+        super().scan_to_next_token()  # type: ignore[no-untyped-call]
+        while self.peek() == "\t" and self.prefix(_MOST_WHITE).lstrip(" \t")[:1] in _AT_AN_END:
+            while self.peek() in (" ", "\t"):
+                self.forward()
+            super().scan_to_next_token()  # type: ignore[no-untyped-call]
 
     def fetch_more_tokens(self) -> None:
         """Count the tokens. PyYAML passes on what Python says to `\\U00110000`, and to a %YAML of 5,000

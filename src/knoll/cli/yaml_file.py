@@ -16,7 +16,7 @@ import yaml
 from knoll.cli.yaml_core import DEEPEST, TOO_DEEP, CoreLoader, RefusedError, fault_of_node, kind_of
 from knoll.cli.yaml_words import place_at, words_of
 from knoll.errors import InvalidModel
-from knoll.quoting import escaped
+from knoll.quoting import escaped, shown
 
 __all__ = ["YamlDocument", "read_yaml"]
 
@@ -25,15 +25,18 @@ Path = tuple[str | int, ...]
 _FIX = "correct the file and run knoll apply -f FILE again"
 _MOST_DIGITS = 40
 _MOST_VALUES = 100_000  # aliases count as often as they are used
+_BREAK = re.compile("[\x85\u2028\u2029]")  # for PyYAML a comment ends there, for YAML 1.2 and for people not
 _OCTAL = re.compile(r"[-+]?0[0-9]+")
 
 
 @dataclass(frozen=True)
 class YamlDocument:
-    """A document, and the line of each value, counted from 1."""
+    """A document, the line of each value, counted from 1, and the numbers whose text is not ours: how we show
+    each, and how it is written."""
 
     value: Any
     lines: Mapping[Path, int]
+    numbers: Mapping[Path, tuple[str, str]] = field(default_factory=dict)
 
     def line(self, *path: str | int) -> int:
         """The line of the value at a path; if there is no such value, of the nearest one around it."""
@@ -41,15 +44,22 @@ class YamlDocument:
             path = path[:-1]
         return self.lines.get(path, 1)
 
+    def in_its_words(self, text: str, path: Path) -> str:
+        """What is said of the value at a path, with a number as the file has it: 1e3, not 1000.0."""
+        ours, written = self.numbers.get(path, ("", ""))
+        return re.sub(rf"(^|not |: ){re.escape(ours)}\b", rf"\g<1>{written}", text, count=1) if ours else text
+
 
 def read_yaml(text: str, name: str) -> list[YamlDocument]:
     """All documents of a file but the empty ones. Raises InvalidModel with `name`, line and fault."""
+    if found := _BREAK.search(text):
+        raise _refused(text, name, found[0], found.start())
     text = _without_tabs(text)
     try:
         nodes = [node for node in yaml.compose_all(text, Loader=CoreLoader) if node is not None]
         readers = [_Reader(name) for _ in nodes]
         documents = [
-            YamlDocument(reader.value(node, ()), reader.lines)
+            YamlDocument(reader.value(node, ()), reader.lines, reader.numbers)
             for reader, node in zip(readers, nodes, strict=True)
         ]
     except RefusedError as error:
@@ -60,13 +70,17 @@ def read_yaml(text: str, name: str) -> list[YamlDocument]:
             f"{name}:{found.line}:{found.column}: not YAML: {found.words}", fix=_FIX
         ) from error
     except yaml.reader.ReaderError as error:
-        line, column = place_at(text, error.position)
-        told = f"the character U+{error.character:04X} may not stand in YAML; remove it"
-        raise InvalidModel(f"{name}:{line}:{column}: not YAML: {told}", fix=_FIX) from error
+        raise _refused(text, name, chr(error.character), error.position) from error
     faults = [fault for reader in readers for fault in reader.faults]
     if faults:
         raise InvalidModel("\n".join(faults), fix=_FIX)
     return [one for one in documents if one.value is not None]
+
+
+def _refused(text: str, name: str, character: str, position: int) -> InvalidModel:
+    line, column = place_at(text, position)
+    told = f"the character U+{ord(character):04X} may not stand in YAML; remove it"
+    return InvalidModel(f"{name}:{line}:{column}: not YAML: {told}", fix=_FIX)
 
 
 def _without_tabs(text: str) -> str:
@@ -84,6 +98,7 @@ class _Reader:
 
     name: str
     lines: dict[Path, int] = field(default_factory=dict)
+    numbers: dict[Path, tuple[str, str]] = field(default_factory=dict)
     faults: list[str] = field(default_factory=list)
     count: int = 0
     merges: int = 0  # that lie in each other
@@ -99,7 +114,10 @@ class _Reader:
         if isinstance(node, yaml.SequenceNode):
             return [self.value(one, (*path, index)) for index, one in enumerate(node.value)]
         assert isinstance(node, yaml.ScalarNode)
-        return self._scalar(node)
+        value = self._scalar(node)
+        if isinstance(value, int | float) and shown(value) != node.value:
+            self.numbers.setdefault(path, (shown(value), escaped(node.value)))
+        return value
 
     def _mapping(self, node: yaml.MappingNode, path: Path) -> dict[str, Any]:
         merged: dict[str, Any] = {}

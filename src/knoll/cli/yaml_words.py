@@ -14,7 +14,7 @@ from knoll.quoting import escaped
 
 __all__ = ["NotYaml", "place_at", "words_of"]
 
-_BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")  # as PyYAML counts lines
+_BREAK = re.compile("\r\n|[\n\r]")
 
 
 @dataclass(frozen=True)

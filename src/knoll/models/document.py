@@ -31,7 +31,7 @@ def parse_model(document: Any) -> Model:
         raise InvalidModel(
             f"a Model is an object with the fields apiVersion, kind, metadata and spec, and this is {found}"
         )
-    spec, metadata = document.get("spec"), document.get("metadata")
+    metadata = document.get("metadata")
     name = metadata.get("name") if isinstance(metadata, Mapping) else None
     if another := another_kind(document):
         faults = [another]
@@ -41,15 +41,14 @@ def parse_model(document: Any) -> Model:
             for key, wanted in (("apiVersion", API_VERSION), ("kind", KIND))
             if document.get(key) != wanted
         ]
-        faults += [*_faults_of_name(metadata), *_faults_of_spec(spec, str(name))]
+        faults += [*_faults_of_name(document), *_faults_of_spec(document, str(name))]
     if faults:
         raise InvalidModel(
             "\n  ".join(["the Model has faults:", *map(str, faults)]),
             fix="correct the YAML file and run knoll apply -f FILE again",
             faults=faults,
         )
-    assert isinstance(spec, Mapping)
-    return Model.model_validate({**spec, "name": name})
+    return Model.model_validate({**document["spec"], "name": name})
 
 
 def another_kind(document: Mapping[Any, Any]) -> Fault | None:
@@ -83,22 +82,25 @@ def readable_models(documents: Iterable[Any]) -> list[Model]:
     return models
 
 
-def _faults_of_name(metadata: Any) -> list[Fault]:
+def _faults_of_name(document: Mapping[Any, Any]) -> list[Fault]:
     wanted = "1-40 lower-case letters, digits and dashes, starting with a letter"
+    metadata = document.get("metadata")
     if not isinstance(metadata, Mapping):
-        told = _MISSING if metadata is None else f"must be an object with a name, not {shown(metadata)}"
-        return [Fault(("metadata",), told)]
+        told = f"must be an object with a name, not {shown(metadata)}"
+        return [Fault(("metadata",), told if "metadata" in document else _MISSING)]
     name = metadata.get("name")
     if isinstance(name, str) and MODEL_NAME.fullmatch(name):
         return []
     read = "" if isinstance(name, str) else ", which is no text without quotes,"
-    told = _MISSING if name is None else f"{shown(name)}{read} must be {wanted}"
+    told = f"{shown(name)}{read} must be {wanted}" if "name" in metadata else _MISSING
     return [Fault(("metadata", "name"), told)]
 
 
-def _faults_of_spec(spec: Any, name: str) -> list[Fault]:
+def _faults_of_spec(document: Mapping[Any, Any], name: str) -> list[Fault]:
+    if "spec" not in document:
+        return [Fault(("spec",), _MISSING)]
     try:
-        declared = ModelSpec.model_validate(spec)
+        declared = ModelSpec.model_validate(document["spec"])
     except ValidationError as error:
         return faults_of_fields(error, ModelSpec, "spec")
     nodes, golden = declared.training.nodes, declared.golden_set
