@@ -15,6 +15,7 @@ parser.add_argument("--hang", type=float, default=0.0, help="seconds that each a
 parser.add_argument("--never", action="store_true", help="never ready")
 parser.add_argument("--fail", default="", help="last words of a predictor that ends at once")
 parser.add_argument("--spoilt", type=Path, help="while this file is there, the predictor refuses to serve")
+parser.add_argument("--away", type=Path, help="while this file is there, the store does not answer")
 parser.add_argument("--starts", type=Path, required=True, help="file that gets a line with each start")
 options = parser.parse_args()
 in_flight: list["Handler"] = []
@@ -90,6 +91,9 @@ with options.starts.open("a") as file:
 if options.spoilt and options.spoilt.exists():
     print("not what was trained", file=sys.stderr)
     sys.exit(65)
+if options.away and options.away.exists():
+    print("StoreUnavailable: nothing listens there", file=sys.stderr)
+    sys.exit(75)
 if options.fail:
     sys.exit(options.fail)
 Server(("127.0.0.1", int(os.environ["PORT"])), Handler).serve_forever()

@@ -12,6 +12,7 @@ import pytest
 
 from knoll.laptop.serving.activator import Activator
 from knoll.laptop.serving.replica import Command, Replica, backoff
+from knoll.request_limits import RETRY_SECONDS
 from laptop.running import PREDICTOR, Eventually, Laptop, LaptopWith
 
 
@@ -105,6 +106,30 @@ def test_an_idle_replica_stops_and_the_next_request_is_answered(
         assert laptop.http.get("/v1/models/digits").json() == {"name": "digits", "ready": True}
         assert laptop.autoscaler.running == []
         assert laptop.predict().status_code == 200
+
+
+def test_a_request_to_a_sleeping_model_outlasts_a_store_that_does_not_answer(
+    laptop_with: LaptopWith, eventually: Eventually, tmp_path: Path
+) -> None:
+    """Its replica is started again within the request's patience. If that does not help, the answer says what
+    the replica said, and when to ask again."""
+    away = tmp_path / "away"
+    with laptop_with(idle=0.1) as laptop:
+        laptop.serve("--away", str(away))
+        eventually(lambda: not laptop.autoscaler.running)
+        away.touch()
+        with ThreadPoolExecutor(1) as pool:
+            waiting = pool.submit(laptop.predict)
+            eventually(lambda: laptop.starts() >= 3)
+            away.unlink()
+            assert waiting.result(20).status_code == 200
+        eventually(lambda: not laptop.autoscaler.running)
+        away.touch()
+        laptop.gateway._patience = 1.0
+        told = "did not start within 1 s: StoreUnavailable: nothing listens there"
+        eventually(lambda: told in laptop.predict().json()["error"])
+        answer = laptop.predict()
+        assert (answer.status_code, answer.headers["retry-after"]) == (503, str(RETRY_SECONDS))
 
 
 def test_a_predictor_that_refuses_its_version_says_so_in_a_pod_until_it_serves(

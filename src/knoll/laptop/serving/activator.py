@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 
 from knoll.errors import Unavailable
+from knoll.exits import UNAVAILABLE
 from knoll.laptop.serving.replica import Failure, Replica
 
 __all__ = ["Activator"]
@@ -85,15 +86,22 @@ class Activator:
             ) from error
 
     async def _address(self, patience: float) -> str:
-        fix = f"read {self.replica.command.log}"
+        """The base URL. A replica that ended because something did not answer it, such as a store that is
+        started again, is started again, too, as long as the patience lasts."""
         try:
             async with asyncio.timeout(patience):
                 outcome = await self.replica.start(patience)
+                while isinstance(outcome, Failure) and outcome.exit_code == UNAVAILABLE:
+                    outcome = await self.replica.start(patience)
         except TimeoutError as error:
-            raise Unavailable(f"{self._revision} did not start within {patience:g} s", fix=fix) from error
+            raise self._unavailable(f"did not start within {patience:g} s", self.replica.failure) from error
         if isinstance(outcome, Failure):
-            raise Unavailable(f"{self._revision} does not start: {outcome.message}", fix=fix)
+            raise self._unavailable("does not start", outcome)
         return outcome
+
+    def _unavailable(self, what: str, failure: Failure | None) -> Unavailable:
+        told = f"{self._revision} {what}{f': {failure.message}' if failure else ''}"
+        return Unavailable(told, fix=f"read {self.replica.command.log}")
 
 
 def _now() -> float:
