@@ -4,7 +4,11 @@ fault that no table here knows is told by its place."""
 import json
 import re
 
-__all__ = ["json_fault", "why_not_json", "why_unwritable"]
+__all__ = ["HALF_A_PAIR", "NO_NUMBER", "TOO_LARGE", "json_fault", "why_not_json", "why_unwritable"]
+
+HALF_A_PAIR = "a text has half of a surrogate pair, \\ud800 to \\udfff, without the other half"
+NO_NUMBER = "NaN and Infinity are no JSON numbers"
+TOO_LARGE = "a number is too large for 64 bits"
 
 _WHOLE = {  # what the body is instead, by its first bytes
     "it begins with a byte order mark, which JSON does not allow": rb"\xef\xbb\xbf|\xff\xfe|\xfe\xff",
@@ -12,15 +16,15 @@ _WHOLE = {  # what the body is instead, by its first bytes
     "it is a form, or its keys and values are joined by =": rb"[\w.%+-]+=",
 }
 _AT = {  # by the bytes at the fault
-    "NaN and Infinity are no JSON numbers": rb"NaN|Infinity",
+    NO_NUMBER: rb"NaN|Infinity",
     "write true, false and null as JSON does": rb"True|False|None|undefined",
     "texts stand in double quotes": rb"'",
     "it has a comment, and JSON has none": rb"//|/\*|#",
 }
 _SAID = {  # by words of the parsers orjson and json
     "depth limit": "it is nested too deeply: more than 1,024 lists and objects",
-    "surrogate in string": "a text has half of a surrogate pair, \\ud800 to \\udfff, without the other half",
-    "infinity": "a number is too large for 64 bits",
+    "surrogate in string": HALF_A_PAIR,
+    "infinity": TOO_LARGE,
     "end of data": "its end is missing",
     "Unterminated string": "a text has no closing quote",
     "after document": "something follows its end",

@@ -3,11 +3,13 @@
 import json
 import math
 import re
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from knoll.errors import InvalidEvent
+from knoll.json_faults import HALF_A_PAIR, NO_NUMBER, TOO_LARGE, why_not_json, why_unwritable
 from knoll.quoting import escaped
 
 __all__ = ["WrongField", "read_json", "reading"]
@@ -25,22 +27,37 @@ def read_json(text: bytes | str, what: str) -> Any:
     """Read JSON that all readers understand alike, as RFC 7493 demands.
 
     The text is UTF-8. No name occurs twice in an object. There is no half of a surrogate pair, no NaN, and no
-    number that a float or 64 bits cannot hold. Raises InvalidEvent that names `what`.
+    number that a float or 64 bits cannot hold. Raises InvalidEvent that names `what`, and what is wrong.
     """
     try:
-        text = text if isinstance(text, str) else text.decode()
+        read = text if isinstance(text, str) else text.decode()
         value = json.loads(
-            text,
+            read,
             object_pairs_hook=_unique,
             parse_constant=_no_number,
             parse_float=_finite,
             parse_int=_bounded,
         )
-        if _SURROGATE.search(text):
+        if _SURROGATE.search(read):
             json.dumps(value, ensure_ascii=False).encode()
     except (ValueError, RecursionError) as error:
-        raise InvalidEvent(f"{what} is not valid JSON in UTF-8") from error
+        raise InvalidEvent(f"{what} is not JSON: {_why(text, error)}") from error
     return value
+
+
+class _Refused(ValueError):
+    """JSON that readers understand in several ways; the text says why."""
+
+
+def _why(text: bytes | str, error: Exception) -> str:
+    match error:
+        case _Refused():
+            return str(error)
+        case RecursionError():
+            return why_unwritable(error)
+        case UnicodeEncodeError():
+            return HALF_A_PAIR
+    return why_not_json(text if isinstance(text, bytes) else text.encode(errors="surrogatepass"))
 
 
 @contextmanager
@@ -67,22 +84,24 @@ def _field_fault(error: Exception) -> str:
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     unique = dict(pairs)
     if len(unique) < len(pairs):
-        raise ValueError("a name is given twice")
+        counts = Counter(name for name, _ in pairs)
+        twice = counts.most_common(1)[0][0]
+        raise _Refused(f"an object has the key '{escaped(twice[:_LONGEST_NAME])}' twice")
     return unique
 
 
-def _no_number(name: str) -> Any:
-    raise ValueError(f"{name} is not JSON")
+def _no_number(_: str) -> Any:
+    raise _Refused(NO_NUMBER)
 
 
 def _finite(digits: str) -> float:
     number = float(digits)
     if math.isinf(number):
-        raise ValueError("a number is out of range")
+        raise _Refused(TOO_LARGE)
     return number
 
 
 def _bounded(digits: str) -> int:
     if len(digits.lstrip("-")) > _MOST_DIGITS:
-        raise ValueError("a number is out of range")
+        raise _Refused(TOO_LARGE)
     return int(digits)
