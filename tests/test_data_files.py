@@ -17,6 +17,11 @@ from knoll.data_files import Skipped, normal, skipped_words, tally, why_skipped
         "tall/_SUCCESS.png",
         "recycled/1.png",
         "found/1.part",
+        "CVS/1.png",
+        "CVS/deep/1.png",
+        "_metadata/1.png",
+        "tall/sums.png",
+        "12:30/1.png",
         "Ordner mit Leerzeichen/ä.png",
     ],
 )
@@ -51,6 +56,36 @@ def test_pictures_of_cameras_and_odd_names_are_data(key: str) -> None:
         ("tall/1.png~", "copy that an editor has kept"),
         ("tall/1.png.crdownload", "unfinished download"),
         ("tall/1.png.part", "unfinished download"),
+        *(
+            (f"tall/000.png.{ending}", "unfinished download")
+            for ending in ("tmp", "!ut", "!qB", "!sync", "ut!", "partial", "1a2b3c4d.partial", "filepart")
+        ),
+        ("tall/rclone.partial", "unfinished download"),
+        ("tall/000.png.aria2", "unfinished download"),
+        ("tall/000.png_.gstmp", "unfinished download"),
+        ("tall/000.png.part.minio", "unfinished download"),
+        ("tall/~syncthing~000.png.tmp", "unfinished download"),
+        ("tall/~WRL0001.tmp", "unfinished download"),
+        *(
+            (f"tall/000.png.{ending}", "copy that an editor has kept")
+            for ending in ("bak", "orig", "old", "swp")
+        ),
+        ("tall/a.csv___jb_tmp___", "copy that an editor has kept"),
+        ("tall/000.png:Zone.Identifier", "made by the operating system"),
+        ("tall/000.png\uf03aZone.Identifier", "made by the operating system"),
+        ("tall/000.png:com.dropbox.attrs:$DATA", "made by the operating system"),
+        ("sync.ffs_db", "made by a program that keeps copies in step"),
+        ("sync.x64.ffs_db", "made by a program that keeps copies in step"),
+        ("tall/x.crc", "checksum of other files"),
+        ("tall/000.png.md5", "checksum of other files"),
+        ("SHA256SUMS", "checksum of other files"),
+        ("tall/000 - Shortcut.lnk", "shortcut to another file"),
+        ("CVS/Entries", "kept by a version control program"),
+        ("tall/CVS/Entries.Log", "kept by a version control program"),
+        ("RCS/labels.csv,v", "kept by a version control program"),
+        ("part/_metadata", "marker of another program"),
+        ("_common_metadata", "marker of another program"),
+        ("_delta_log/00000000000000000000.json", "marker of another program"),
         ("~$labels.xlsx", "lock of an open document"),
         ("part/_SUCCESS", "marker of another program"),
         ("_temporary/0/1.png", "marker of another program"),

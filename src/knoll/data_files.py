@@ -29,17 +29,35 @@ _SYSTEM = re.compile(
     r"""__MACOSX | thumbs\.db(:encryptable)? | ehthumbs(_vista)?\.db | desktop\.ini | icon\r
     | \$RECYCLE\.BIN | System\ Volume\ Information | RECYCLER | (?-i:RECYCLED) | lost\+found | FOUND\.\d{3}
     | Network\ Trash\ Folder | Temporary\ Items | TheVolumeSettingsFolder | DfsrPrivate
-    | @eaDir | @tmp | @Recently-Snapshot | \#recycle | \#snapshot | ~snapshot | @Recycle | __pycache__""",
+    | @eaDir | @tmp | @Recently-Snapshot | \#recycle | \#snapshot | ~snapshot | @Recycle | __pycache__
+    | (hiberfil|pagefile|swapfile)\.sys
+    | .+[:\uf03a](Zone\.Identifier|SmartScreen|encryptable|AFP_\w+|com\.(apple|dropbox)\..+?)(:\$DATA)?""",
     re.VERBOSE | re.IGNORECASE,
 )
+_OF_OTHERS = "marker of another program"
+_OF_VERSIONS = "kept by a version control program"
 _OF_FILES = {  # reasons that the name of the file alone gives
-    "lock of an open document": r"~\$.+",
-    "copy that an editor has kept": r".+~ | \#.+\#",
-    "unfinished download": r".+\.(crdownload|opdownload) | .+\.\w+\.(part|partial)",
-    "made by a photo program": r"picasa\.ini | zbthumbnail\.info | pspbrwse\.jbf | .+\.(xmp|aae)",
+    "lock of an open document": r"~\$.+ | .+\.laccdb",
+    "copy that an editor has kept": r"""
+        .+~ | \#.+\# | .+\.(bak|orig|rej) | .+\.\w+\.(old|save|backup|sw[op]) | .+___jb_(tmp|old)___""",
+    "unfinished download": r"""
+        .+\.(crdownload|opdownload|partial|filepart|dtapart|aria2|!\w+|(bc|jc|ut)!)
+        | .+\.\w+\.(part|download|tmp|temp) | .+\.part\.minio | .+_\.gstmp | ~.+\.tmp""",
+    "made by a photo program": r"""
+        picasa\.ini | zbthumbnail\.info | pspbrwse\.jbf | descript\.ion | .+\.(xmp|aae)""",
+    "made by a program that keeps copies in step": r".+\.ffs_(db|lock|tmp|real|gui|batch)",
+    "checksum of other files": r".+\.(crc|md5|sha(1|224|256|384|512)|sfv) | (md5|sha\d+)sums?(\.txt)?",
+    "shortcut to another file": r".+\.(lnk|webloc)",
+    _OF_VERSIONS: r".+,v | vssver2?\.scc",
+    _OF_OTHERS: r"_metadata | _common_metadata",  # of Parquet
 }
 _NAMES = {reason: re.compile(names, re.VERBOSE | re.IGNORECASE) for reason, names in _OF_FILES.items()}
-_MARKER = re.compile(r"_SUCCESS|_temporary|_(started|committed)_\d+")  # of Hadoop and Spark
+_MARKER = re.compile(  # of Hadoop, Spark and Impala
+    r"_SUCCESS|_temporary|_(started|committed)_\d+|_delta_log|_spark_metadata|_impala_insert_staging"
+)
+_VERSIONED = re.compile(
+    r"(.+/)?(CVS/(Entries(\.\w+)?|Repository|Root|Tag|Template|Base(rev)?|Notify)|_darcs/.+)"
+)
 
 
 @dataclass(frozen=True)
@@ -67,7 +85,9 @@ def why_skipped(key: str) -> str | None:
     if any(_SYSTEM.fullmatch(part) for part in parts):
         return "made by the operating system"
     if any(_MARKER.fullmatch(part) for part in parts):
-        return "marker of another program"
+        return _OF_OTHERS
+    if _VERSIONED.fullmatch(key):
+        return _OF_VERSIONS
     return next((reason for reason, names in _NAMES.items() if names.fullmatch(name)), None)
 
 
