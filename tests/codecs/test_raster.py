@@ -12,7 +12,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageCms
 
-from knoll.codecs.raster import RasterLimits, fit_raster, open_raster, read_raster, survey_raster
+from knoll.codecs.raster import (
+    RasterLimits,
+    check_raster,
+    fit_raster,
+    open_raster,
+    read_raster,
+    survey_raster,
+)
 from knoll.errors import InvalidPicture
 from support.pictures import jpeg_of_scans
 
@@ -268,7 +275,18 @@ def test_texts_of_a_png_are_passed_over(kind: bytes) -> None:
     long = chunk(kind, b"a\0\0" + (zlib.compress(bytes(2**24)) if kind == b"zTXt" else b"x" * 2**21))
     head = png(1, 1, 8, 0, b"\0\x07", long, chunk(kind, b"b\0\0"))
     assert one(head[:-12] + long + head[-12:]) == 7
-    assert one(head[:-12] + long[:-5]) == 7
+    with pytest.raises(InvalidPicture, match="cut short"):
+        read_raster(head[:-12] + long[:-5])
+
+
+@pytest.mark.parametrize("whole", [WHOLE, LOSSY], ids=["PNG", "JPEG"])
+def test_a_picture_without_its_end_is_refused_however_little_is_missing(whole: bytes) -> None:
+    """One rule for both kinds: whoever cut a file may have cut more of it than its end."""
+    for missing in (1, 2, 4, 12, len(whole) // 10):
+        for read in (read_raster, check_raster):
+            with pytest.raises(InvalidPicture, match="it is cut short: its end is missing"):
+                read(whole[:-missing])
+    assert read_raster(whole + b"garbage").size == NOISE.size
 
 
 @pytest.mark.parametrize(

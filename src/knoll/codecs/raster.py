@@ -6,6 +6,7 @@
 - 1 bit becomes black and white. Of 16 bits the upper 8 stay, so that 0..65535 becomes 0..255.
 - An embedded colour profile is converted to sRGB. A broken profile is ignored.
 - Of several pictures in one file (animated PNG, MPO) the first is taken.
+- A file whose end is missing is refused, however much of it can be shown.
 
 The bytes may come from anybody. So all limits are checked on the header, before anything is decoded.
 """
@@ -36,6 +37,7 @@ __all__ = [
 
 _TABLES = {b"A2B0", b"A2B1", b"A2B2"}  # of a colour profile; matrices are quick
 _TABLES_COST = 20  # scans of a JPEG that take as long as the conversion by tables
+_CUT = "it is cut short: its end is missing"
 _SAID = {  # by words of Pillow
     "MAX_TEXT_CHUNK": "its colour profile unpacks to more than 1 MiB",  # the limit that Pillow has for texts
     "palette index": "it is damaged: its palette and its pixels do not fit",
@@ -106,12 +108,18 @@ class Raster:
         )
         return decoding_memory(stored, mode, (width, height))
 
+    def check_end(self) -> None:
+        """Raise InvalidPicture if the end is missing. Pillow reads a PNG without its last rows or bytes."""
+        if not self._header.is_whole:
+            raise _fault(self._header, _CUT)
+
     def read(self, check: Callable[[], None] = lambda: None) -> Image.Image:
         """The picture as viewers show it, in mode L or RGB. It is read once: after that its file is gone.
 
         `check` is called again and again meanwhile, and may raise. Raises InvalidPicture.
         """
         turn = _TURNS.get(self._header.orientation)
+        self.check_end()
         try:
             flat = convert_colours(self._load(check), check)
         except Exception as error:
@@ -154,10 +162,8 @@ def survey_raster(body: bytes, limits: RasterLimits = DEFAULT_LIMITS) -> Shape:
 
 
 def check_raster(body: bytes) -> None:
-    """Check the header; where that says that the end is missing, the whole picture. Raises InvalidPicture."""
-    survey_raster(body)
-    if not read_header(body).is_whole:
-        read_raster(body)
+    """Check the header, and that the end is there. Raises InvalidPicture."""
+    open_raster(body).check_end()
 
 
 def fit_raster(picture: Image.Image, mode: str, width: int, height: int) -> Image.Image:
@@ -232,5 +238,5 @@ def _in_words(error: Exception, otherwise: str) -> str:
 
 
 def _fault(header: Header, text: str) -> InvalidPicture:
-    fault = text if header.is_whole else "it is cut short: its end is missing"
+    fault = text if header.is_whole else _CUT
     return InvalidPicture(fault, fix="write the file again")

@@ -26,6 +26,7 @@ _SIZES = {0xC0, 0xC1, 0xC2, 0xC3, 0xC5, 0xC6, 0xC7, 0xC9, 0xCA, 0xCB, 0xCD, 0xCE
 _PROGRESSIVE = {0xC2, 0xC6, 0xCA, 0xCE}
 _LOSSLESS, _HIERARCHICAL = {0xC3, 0xC7, 0xCB, 0xCF}, {0xC5, 0xC6, 0xCD, 0xCE}
 _SOI, _EOI, _SOS, _APP1 = 0xD8, 0xD9, 0xDA, 0xE1
+_CHECKSUM = 4  # bytes behind each chunk of a PNG
 _MOST_CHUNKS = 100_000
 _MOST_COLOURS = 769  # bytes of a palette, and one more
 _MOST_SEGMENTS = 10_000
@@ -88,7 +89,7 @@ def _read_png(body: bytes) -> Header:
             first[kind] = body[start : start + length]
         elif kind in {b"tRNS", b"PLTE", b"IDAT"} and b"IDAT" not in first:
             first[kind] = body[start : start + min(length, _MOST_COLOURS)]
-        last = kind if start + length <= len(body) else b""
+        last = kind if start + length + _CHECKSUM <= len(body) else b""
     head = first.get(b"IHDR", b"")
     if len(head) < 10:
         raise _sizeless()
