@@ -275,7 +275,7 @@ def test_a_shared_name_has_one_home(home: ModuleType) -> None:
     ("home", "form"),
     [
         ("installation.py", r"AWS_[A-Z0-9_]+"),
-        ("codecs/foreign_kinds.py", r"\x89PNG.*|\xff\xd8.*"),
+        ("foreign_kinds.py", r"\x89PNG.*|\xff\xd8.*"),
         ("paths.py", r"(GET )?/v[12](/\S*)?"),
         (
             "adapters/document_table.py",

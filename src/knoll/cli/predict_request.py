@@ -12,8 +12,8 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from knoll.cli.tables import plain_table
-from knoll.codecs.foreign_kinds import is_picture
 from knoll.errors import InvalidData
+from knoll.foreign_kinds import is_picture
 
 __all__ = ["of_bytes", "of_seed", "picture_of", "top_labels"]
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 from PIL import Image
 
-from knoll.codecs.foreign_kinds import JPEG, PNG, foreign_kind
 from knoll.errors import InvalidPicture
+from knoll.foreign_kinds import JPEG, PNG, foreign_kind
 
 __all__ = ["Header", "read_header"]
 

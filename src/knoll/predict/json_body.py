@@ -10,8 +10,8 @@ from typing import Any
 
 import orjson
 
-from knoll.codecs.foreign_kinds import picture_kind
 from knoll.errors import InvalidInstance
+from knoll.foreign_kinds import picture_kind
 from knoll.json_faults import json_fault
 
 __all__ = ["is_long", "read_json"]
