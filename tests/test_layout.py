@@ -13,7 +13,7 @@ import pytest
 from aiohttp import hdrs
 from multidict import istr
 
-from knoll import headers, media_types, paths
+from knoll import headers, media_types, paths, v2_parameters
 from knoll.kube import annotations, labels
 
 pytestmark = pytest.mark.xdist_group("layout")  # so that one process parses the source, once
@@ -257,7 +257,7 @@ def _texts(path: Path) -> Sequence[str]:
     return [one if isinstance(one, str) else one.decode("latin-1") for one in found]
 
 
-@pytest.mark.parametrize("home", [headers, labels, annotations, media_types, paths])
+@pytest.mark.parametrize("home", [headers, labels, annotations, media_types, paths, v2_parameters])
 def test_a_shared_name_has_one_home(home: ModuleType) -> None:
     """No other module writes the text itself."""
     texts = {value for name, value in vars(home).items() if name.isupper() and isinstance(value, str)}

@@ -1,6 +1,7 @@
 """A predictor as clients of KServe and of the Open Inference Protocol see it; those of kserve's SDK judge."""
 
 import asyncio
+import json
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -230,3 +231,25 @@ def test_the_parts_of_a_start_add_up_to_it() -> None:
     assert sum(times.parts.values()) == pytest.approx(2.0)
     assert times.parts[VERIFY] == 0.25
     assert 0 < process_age() < 3600 * 24
+
+
+@pytest.mark.parametrize("wants_binary", [False, True])
+def test_outputs_are_described_to_who_asks(shade: httpx.Client, wants_binary: bool) -> None:
+    """The version that answers names its own classes: while two versions answer, metadata may be of the
+    other."""
+    tensor = {"name": "image", "datatype": "FP32", "shape": [1, 1, 4, 4], "data": [0.0] * 16}
+    asked = {"describe_outputs": True, "binary_data_output": wants_binary}
+    answer = shade.post("/v2/models/shade/infer", json={"inputs": [tensor], "parameters": asked})
+    length = int(answer.headers.get("inference-header-content-length", len(answer.content)))
+    (output,) = json.loads(answer.content[:length])["outputs"]
+    size = {"binary_data_size": 8} if wants_binary else {}
+    assert output["parameters"] == {"codec": "classes", "labels": ["dark", "light"], **size}
+    assert ("data" in output) != wants_binary
+
+
+def test_a_wish_for_described_outputs_is_true_or_false(shade: httpx.Client) -> None:
+    tensor = {"name": "image", "datatype": "FP32", "shape": [1, 1, 4, 4], "data": [0.0] * 16}
+    answer = shade.post(
+        "/v2/models/shade/infer", json={"inputs": [tensor], "parameters": {"describe_outputs": "yes"}}
+    )
+    assert answer.json()["error"].startswith("describe_outputs is neither true nor false")

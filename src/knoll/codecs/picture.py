@@ -23,7 +23,7 @@ from knoll.errors import InvalidInstance, InvalidPicture
 from knoll.media_types import JSON
 from knoll.records.signature import Signature, Tensor
 
-__all__ = ["OVERSHOOT", "decode_picture", "encode_picture", "encode_pictures"]
+__all__ = ["OVERSHOOT", "decode_picture", "encode_picture", "encode_pictures", "shown_tensor"]
 
 OVERSHOOT = 0.1  # how far resampling carries fractions out of 0..1
 _DARK = 16  # fractions up to this are no pixels of 0..255; some data sets have 8 or 16 for white
@@ -142,11 +142,15 @@ def _from_parts(pixels: Array, low: float, high: float, warn: _Warn) -> Array:
     return pixels.clip(0, 1) * 255
 
 
-def _to_picture(row: Array, tensor: Tensor) -> Image.Image:
-    low, high = tensor.options["low"], tensor.options["high"]
+def shown_tensor(row: Array, low: float, high: float) -> Image.Image:
+    """(C, H, W) in [low, high] -> a picture."""
     scaled = np.rint((row - low) / (high - low) * 255).clip(0, 255).astype(np.uint8)
     pixels = scaled.transpose(1, 2, 0)  # (H, W, C)
     return Image.fromarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels)
+
+
+def _to_picture(row: Array, tensor: Tensor) -> Image.Image:
+    return shown_tensor(row, tensor.options["low"], tensor.options["high"])
 
 
 def _to_png(picture: Image.Image) -> bytes:

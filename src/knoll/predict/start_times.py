@@ -11,6 +11,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from knoll.server_timing import timing
+
 __all__ = ["FETCH", "LOAD", "VERIFY", "WARM_UP", "StartTimes", "process_age"]
 
 START, FETCH, VERIFY, LOAD, WARM_UP = "start", "fetch", "verify", "load", "warm-up"
@@ -32,8 +34,8 @@ class StartTimes:
 
     @property
     def header(self) -> str:
-        """A value of `server-timing`, in milliseconds (W3C Server Timing, 2)."""
-        return ", ".join(f"{part};dur={seconds * 1000:.1f}" for part, seconds in self._seconds.items())
+        """A value of `server-timing`."""
+        return timing(self._seconds)
 
     @contextmanager
     def part(self, name: str) -> Iterator[None]:

@@ -13,6 +13,7 @@ from knoll.predict.answer import Answer, in_json, told_in_header
 from knoll.predict.json_body import read_json
 from knoll.predict.v2_input import read_input
 from knoll.records.signature import Signature, Tensor
+from knoll.v2_parameters import BINARY_OUTPUT, BINARY_SIZE, DESCRIBE_OUTPUTS
 
 __all__ = ["Inference", "answer_v2", "read_v2"]
 
@@ -22,12 +23,14 @@ _RIGHT = 'send {"inputs": [{"name", "shape", "datatype", "data"}]} as JSON'
 @dataclass(frozen=True)
 class Inference:
     """A V2 request. `outputs` has whether each is wanted in binary form, in the order of the answer.
-    `warnings` say what was changed of the inputs."""
+    `warnings` say what was changed of the inputs. If it `describes`, the answer also says what its tensors
+    mean."""
 
     id: str
     inputs: Mapping[str, Array]
     outputs: Mapping[str, bool]
     warnings: tuple[str, ...] = ()
+    describes: bool = False
 
 
 def read_v2(
@@ -42,13 +45,15 @@ def read_v2(
     number = request.get("id")
     if number is not None and not isinstance(number, str):
         raise InvalidInstance("id is no text")
-    is_binary = _flag(_parameters(request, "the request"), "binary_data_output", default=False)
+    parameters = _parameters(request, "the request")
+    is_binary = _flag(parameters, BINARY_OUTPUT, default=False)
     warnings: list[str] = []
     return Inference(
         number or headers.get(REQUEST_ID) or str(uuid.uuid4()),
         _inputs(request.get("inputs"), raw, signature, warnings.append),
         _outputs(request.get("outputs"), signature, default=is_binary),
         tuple(warnings),
+        _flag(parameters, DESCRIBE_OUTPUTS, default=False),
     )
 
 
@@ -60,10 +65,12 @@ def answer_v2(request: Inference, outputs: Mapping[str, Array], signature: Signa
     for name, is_binary in request.outputs.items():
         tensor, batch = tensors[name], outputs[name].astype(DTYPES[tensors[name].datatype], copy=False)
         shown: dict[str, Any] = {"name": name, "shape": list(batch.shape), "datatype": tensor.datatype}
+        parameters = {"codec": tensor.codec, **tensor.options} if request.describes else {}
         if is_binary:
             tail.append(batch.tobytes())
-            described.append({**shown, "parameters": {"binary_data_size": batch.nbytes}})
+            described.append({**shown, "parameters": {**parameters, BINARY_SIZE: batch.nbytes}})
         else:
+            shown |= {"parameters": parameters} if parameters else {}
             described.append({**shown, "data": batch.ravel().tolist()})
     answer = in_json(200, {**about, "id": request.id, "outputs": described}, told_in_header(request.warnings))
     if not tail:
@@ -95,7 +102,7 @@ def _inputs(
         if tensor.name in read:
             raise InvalidInstance(f"input {tensor.name!r} comes twice")
         parameters = _parameters(one, f"input {tensor.name!r}")
-        size = parameters.get("binary_data_size")
+        size = parameters.get(BINARY_SIZE)
         mine, raw = _take(raw, size, tensor.name) if size is not None else (None, raw)
         read[tensor.name] = read_input(one, mine, tensor, warn)
     if missing := [name for name in tensors if name not in read]:
@@ -110,7 +117,7 @@ def _inputs(
 def _take(raw: memoryview, size: Any, name: str) -> tuple[memoryview, memoryview]:
     if not isinstance(size, int) or isinstance(size, bool) or not 0 <= size <= len(raw):
         raise InvalidInstance(
-            f"binary_data_size of input {name!r} is no number of bytes up to the {len(raw)} that follow"
+            f"{BINARY_SIZE} of input {name!r} is no number of bytes up to the {len(raw)} that follow"
         )
     return raw[:size], raw[size:]
 

@@ -9,6 +9,7 @@ import numpy as np
 from knoll.codecs import DTYPES, OVERSHOOT, Array, check_tensor, read_typed
 from knoll.errors import InvalidInstance
 from knoll.records.signature import Tensor
+from knoll.v2_parameters import BINARY_SIZE
 
 __all__ = ["read_input"]
 
@@ -33,7 +34,7 @@ def read_input(
             raise InvalidInstance(f"its datatype {said}; send {tensor.datatype}")
         data = described.get("data")
         if (data is None) == (raw is None):
-            raise InvalidInstance("it needs either data or binary_data_size")
+            raise InvalidInstance(f"it needs either data or {BINARY_SIZE}")
         array = _from_json(data, shape, tensor, told) if raw is None else _from_bytes(raw, shape, tensor)
         check_tensor(array, tensor.shape)
         return _in_range(array, tensor, told)

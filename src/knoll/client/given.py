@@ -1,0 +1,162 @@
+"""What is given to predict, as a V1 request: files, pictures, numbers, text, and objects of these.
+
+A list is a batch, but a list of numbers is one instance. A text with the ending of a picture or of JSON is
+the path of a file; any other text is sent as it is.
+"""
+
+import base64
+import io
+import json
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from knoll.errors import InvalidData, InvalidInstance, NotFound
+from knoll.foreign_kinds import is_picture
+from knoll.quantities import in_words
+from knoll.quoting import escaped
+from knoll.request_limits import BODY_LIMIT
+
+__all__ = ["batch_of", "bounded", "is_pil", "of_bytes", "of_seed", "v1_body"]
+
+_FILES = (".png", ".jpg", ".jpeg", ".json")
+_NUMBERS = (int, float)
+
+
+def of_bytes(name: str, body: bytes) -> dict[str, Any]:
+    """The request for a PNG, a JPEG or JSON. Raises InvalidData for anything else."""
+    if is_picture(body):
+        return {"instances": [_encoded_picture(body)]}
+    try:
+        given = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise InvalidData(
+            f"{name}: it is neither a PNG, nor a JPEG, nor JSON{_place(error)}",
+            fix="give a picture, or JSON instances",
+        ) from error
+    if isinstance(given, dict) and "instances" in given:
+        return given
+    return {"instances": given if isinstance(given, list) else [given]}
+
+
+def of_seed(seed: int) -> dict[str, Any]:
+    """The request for a generated picture; the same seed gives the same picture."""
+    return {"instances": [{"seed": seed}]}
+
+
+def batch_of(given: Any) -> list[Any]:
+    """The instances before they are read: the parts of a list, or the one that is given. Raises
+    InvalidInstance."""
+    if not isinstance(given, list | tuple):
+        return [given]
+    if not given:
+        raise InvalidInstance("an empty list holds nothing to predict", fix="give at least one instance")
+    is_row = all(isinstance(one, _NUMBERS) or _is_number(one) for one in given)
+    return [list(given)] if is_row else list(given)
+
+
+def v1_body(given: Any) -> bytes:
+    """The request. Raises InvalidInstance, InvalidData, and NotFound for a missing file."""
+    instances = [instance for one in batch_of(given) for instance in _instances(one)]
+    try:
+        text = json.dumps({"instances": instances}, default=_plain, allow_nan=False)
+    except (RecursionError, TypeError, ValueError) as error:
+        raise InvalidInstance(f"it cannot be sent as JSON: {error}", fix="give finite numbers") from error
+    return bounded(text.encode())
+
+
+def bounded(body: bytes) -> bytes:
+    """The body of a request. Raises InvalidInstance if no predictor would read it."""
+    if len(body) > BODY_LIMIT:
+        raise InvalidInstance(
+            f"the request has {in_words(len(body))}, more than {in_words(BODY_LIMIT)}",
+            fix="send fewer instances at a time, or smaller pictures",
+        )
+    return body
+
+
+def is_pil(given: Any) -> bool:
+    """Whether it is a picture of Pillow, which is not imported for this."""
+    pillow = sys.modules.get("PIL.Image")
+    return pillow is not None and isinstance(given, pillow.Image)
+
+
+def _instances(one: Any) -> list[Any]:
+    """One, or those of a file."""
+    if isinstance(one, str) and one.lower().endswith(_FILES):
+        one = Path(one)
+    if not isinstance(one, Path | bytes | bytearray | memoryview):
+        return [one]
+    name = escaped(str(one)) if isinstance(one, Path) else "the bytes"
+    found = of_bytes(name, _read(one) if isinstance(one, Path) else bytes(one))["instances"]
+    return found if isinstance(found, list) else [found]
+
+
+def _read(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return bounded(file.read(BODY_LIMIT + 1))
+    except FileNotFoundError as error:
+        raise NotFound(
+            f"{escaped(str(path))}: there is no such file", fix='give a text in an object: {"text": "a.png"}'
+        ) from error
+    except OSError as error:
+        raise InvalidData(f"{escaped(str(path))}: cannot be read: {error.strerror}") from error
+
+
+def _plain(one: Any) -> Any:
+    """A part of a request for which JSON has no form of its own."""
+    if isinstance(one, Path | bytes | bytearray | memoryview):
+        (found, *more) = _instances(one)
+        if more:
+            raise InvalidInstance("a file with several instances is no part of one", fix="give it alone")
+        return found
+    if is_pil(one):
+        return _encoded_picture(_png(one))
+    if hasattr(one, "__array__"):
+        return _from_array(one)
+    raise InvalidInstance(
+        f"a {type(one).__name__} cannot be sent", fix="give a path, bytes, a picture, numbers, or a dict"
+    )
+
+
+def _from_array(given: Any) -> Any:
+    """Pixels as PNG, other numbers as nested lists."""
+    import numpy as np
+
+    array = np.asarray(given)
+    if array.dtype.kind not in "biuf":
+        raise InvalidInstance(f"an array of {array.dtype} holds no numbers", fix="give numbers")
+    is_colour = array.ndim == 3 and array.shape[2] in (3, 4)
+    if array.dtype == np.uint8 and array.size and (array.ndim == 2 or is_colour):
+        from PIL import Image
+
+        return _encoded_picture(_png(Image.fromarray(array)))
+    return array.tolist()
+
+
+def _png(picture: Any) -> bytes:
+    """Without loss; a mode that PNG does not have becomes RGB."""
+    body = io.BytesIO()
+    has_mode = picture.mode in ("1", "L", "LA", "P", "RGB", "RGBA", "I;16")
+    (picture if has_mode else picture.convert("RGB")).save(body, "PNG")
+    return body.getvalue()
+
+
+def _encoded_picture(body: bytes) -> Mapping[str, str]:
+    return {"b64": base64.b64encode(body).decode()}
+
+
+def _is_number(one: Any) -> bool:
+    """Whether it is one number of numpy."""
+    return hasattr(one, "__array__") and not is_pil(one) and getattr(one, "shape", None) == ()
+
+
+def _place(error: Exception) -> str:
+    """Where the text stops being JSON, if it begins as JSON."""
+    if isinstance(error, RecursionError):
+        return ": its lists or objects are nested too deep"
+    if not isinstance(error, json.JSONDecodeError) or not error.pos:
+        return ""
+    return f": line {error.lineno}, column {error.colno} is not JSON"

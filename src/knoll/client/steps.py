@@ -1,0 +1,95 @@
+"""A request of a client, and what came of it, as steps that an edge takes: one blocks, another awaits.
+
+A generator yields each step and gets what came of it. So what is sent, and when it is sent again, is decided
+in one place, without an HTTP library and without a clock of its own.
+"""
+
+import random
+import time
+from collections.abc import Callable, Generator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+
+from knoll.client.retries import pause_before_retry
+
+__all__ = ["Call", "Done", "Heard", "Patience", "Pause", "Steps", "Try", "answer_to", "next_step"]
+
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True)
+class Call:
+    """A request to a path below the URL of a platform."""
+
+    method: str
+    path: str
+    body: bytes = b""
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Heard:
+    """What came of a request: status, headers with names in lower case, and body. The status is 0 if there is
+    no whole answer; then the body says why, `was_sent` whether the request may have arrived, and `has_begun`
+    whether an answer began."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    was_sent: bool = True
+    has_begun: bool = True
+
+
+@dataclass(frozen=True)
+class Try:
+    """Send the call; its answer may take so many seconds. Its result is a `Heard`."""
+
+    call: Call
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Pause:
+    """Wait so many seconds."""
+
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How many seconds an answer may take with all tries and pauses, and where time and chance come from."""
+
+    seconds: float
+    clock: Callable[[], float] = time.monotonic
+    chance: Callable[[], float] = random.random
+
+
+@dataclass(frozen=True)
+class Done(Generic[_T]):
+    """No step is left; this is the result of all."""
+
+    value: _T
+
+
+Steps = Generator[Try | Pause, Any, _T]
+
+
+def next_step(steps: Steps[_T], heard: Heard | None) -> Try | Pause | Done[_T]:
+    """The next step after the result of the last one. Raises what the steps raise."""
+    try:
+        return steps.send(heard)
+    except StopIteration as end:
+        return Done(end.value)
+
+
+def answer_to(call: Call, patience: Patience) -> Steps[Heard]:
+    """The answer, after as many tries as `retries` allows within the patience. The last one may be no
+    answer."""
+    end, tries = patience.clock() + patience.seconds, 0
+    while True:
+        heard = yield Try(call, max(end - patience.clock(), 0.001))
+        tries += 1
+        pause = pause_before_retry(heard, tries, end - patience.clock(), patience.chance())
+        if pause is None:
+            return heard
+        yield Pause(pause)

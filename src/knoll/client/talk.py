@@ -1,0 +1,96 @@
+"""What a client says to a platform and to a model of it, as steps."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from knoll.client.given import v1_body
+from knoll.client.metadata import Metadata, metadata_of
+from knoll.client.predictions import PredictionList, from_tensors, from_v1
+from knoll.client.refusals import checked, document_of
+from knoll.client.steps import Call, Patience, Steps, Try, answer_to
+from knoll.client.tensors import has_arrays, infer_request, tensors_of
+from knoll.errors import InvalidInstance, KnollError
+from knoll.headers import CONTENT_TYPE
+from knoll.media_types import JSON
+from knoll.paths import MODEL_READY, MODELS, PREDICTED, V2_MODEL, feedback_path, path_of, predict_path
+
+__all__ = ["LabelsCounted", "Talk", "names_of_models"]
+
+_COUNTED_BEFORE = 409
+_IN_JSON = {CONTENT_TYPE: JSON}
+
+Label = str | int | None
+
+
+@dataclass(frozen=True)
+class LabelsCounted:
+    """What came of feedback: how many answers were counted, and how many labels agree with them or not.
+    `counted` is 0 if the answer was counted before."""
+
+    counted: int
+    right: int
+    wrong: int
+
+
+def names_of_models(patience: Patience) -> Steps[list[str]]:
+    """The models of the platform."""
+    heard = checked((yield from answer_to(Call("GET", MODELS[0]), patience)), "models")
+    found = document_of(heard)
+    names = found.get("models") if isinstance(found, dict) else None
+    if not isinstance(names, list):
+        raise KnollError("the answer names no models", fix="see that the URL is that of a platform")
+    return [str(one) for one in names]
+
+
+class Talk:
+    """All that is said to one model. It remembers the inputs that the model told it."""
+
+    def __init__(self, model: str, patience: Patience) -> None:
+        self._model, self._patience = model, patience
+        self._metadata: Metadata | None = None
+
+    def ready(self) -> Steps[bool]:
+        """Whether requests would be answered, by one try; a model that sleeps is ready."""
+        heard = yield Try(Call("GET", path_of(MODEL_READY, self._model)), self._patience.seconds)
+        return bool(heard.status == 200)
+
+    def metadata(self) -> Steps[Metadata]:
+        """The versions and tensors; this wakes the model. Raises as `checked`."""
+        call = Call("GET", path_of(V2_MODEL, self._model))
+        heard = checked((yield from answer_to(call, self._patience)), f"metadata of {self._model}")
+        self._metadata = metadata_of(document_of(heard))
+        return self._metadata
+
+    def predict(self, given: Any) -> Steps[PredictionList]:
+        """The predictions: arrays go in binary form (V2), all else as JSON (V1). Raises as `checked`."""
+        what = f"predict {self._model}"
+        if has_arrays(given):
+            inputs = (self._metadata or (yield from self.metadata())).inputs
+            tensors = tensors_of(given, inputs)
+            if tensors is not None:
+                body, headers = infer_request(tensors, inputs)
+                heard = yield from self._post(path_of(PREDICTED[1], self._model), body, headers, what)
+                return from_tensors(heard.body, heard.headers)
+        heard = yield from self._post(predict_path(self._model), v1_body(given), _IN_JSON, what)
+        return from_v1(heard.body, heard.headers)
+
+    def feedback(self, id: str, label: Label | Sequence[Label]) -> Steps[LabelsCounted]:
+        """Tell the true label of an answer, or those of its instances. Raises as `checked`."""
+        one = label is None or isinstance(label, str | int)
+        entry = {"id": id, "label": label} if one else {"id": id, "labels": [*label]}
+        call = Call("POST", feedback_path(self._model), json.dumps(entry).encode(), _IN_JSON)
+        heard = yield from answer_to(call, self._patience)
+        if heard.status == _COUNTED_BEFORE:
+            return LabelsCounted(0, 0, 0)
+        found = document_of(checked(heard, f"feedback for {self._model}"))
+        return LabelsCounted(*(int(found[key]) for key in ("counted", "right", "wrong")))
+
+    def _post(self, path: str, body: bytes, headers: Any, what: str) -> Steps[Any]:
+        heard = yield from answer_to(Call("POST", path, body, headers), self._patience)
+        try:
+            return checked(heard, what)
+        except InvalidInstance:
+            self._metadata = None  # a new version may take other tensors
+            raise
