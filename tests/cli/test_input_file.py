@@ -11,7 +11,7 @@ import pytest
 
 from cli.declared import Knoll
 from knoll.cli.input_file import input_name, read_input
-from knoll.cli.predict_request import top_labels
+from knoll.cli.prediction_words import top_labels
 from knoll.errors import KnollError, NotFound
 
 

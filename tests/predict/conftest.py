@@ -167,6 +167,7 @@ def make_files(
     return {**files, "manifest.json": named.encode()}
 
 
+Files = Callable[..., dict[str, bytes]]
 Start = Callable[..., Predictor]
 
 

@@ -19,7 +19,7 @@ from knoll.cli.child import wait_until
 from knoll.cli.drawing import draw
 from knoll.cli.options import Output
 from knoll.cli.predict import ask, curl_line
-from knoll.cli.predict_request import of_bytes, picture_of
+from knoll.cli.prediction_words import picture_of
 from knoll.cli.render.trail import trail_tree
 from knoll.cli.rollout import watch_rollout
 from knoll.cli.runs import watch_runs
@@ -27,6 +27,7 @@ from knoll.cli.session import errors_out, stdout
 from knoll.cli.traffic import traffic
 from knoll.cli.upload_plan import plan_upload
 from knoll.cli.upload_send import send
+from knoll.client.given import of_bytes
 from knoll.errors import KnollError
 from knoll.families.held_out import held_out
 from knoll.models import parse_model

@@ -1,9 +1,7 @@
 """`knoll predict`: ask a model, through the URL that all its clients use."""
 
-import base64
 import json
 import shlex
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,7 +14,6 @@ from knoll.cli.options import Output, OutputOption
 from knoll.cli.output import echo
 from knoll.cli.session import errors_out, platform_of, print_json, stdout
 from knoll.errors import KnollError, NotFound
-from knoll.json_faults import why_not_json
 from knoll.media_types import JSON, PNG
 from knoll.paths import predict_path
 from knoll.request_limits import BODY_LIMIT
@@ -57,7 +54,7 @@ def predict(
     """
     if bool(file) == (seed is not None):
         raise typer.BadParameter("give a FILE or --seed", param_hint="FILE")
-    from knoll.cli.predict_request import of_bytes, of_seed
+    from knoll.client.given import of_bytes, of_seed
 
     if seed is None:
         request = of_bytes(input_name(file), read_input(file, BODY_LIMIT, _FIX))
@@ -118,9 +115,10 @@ def curl_line(url: str, model: str, request: dict[str, Any]) -> str:
 
 
 def _tell(model: str, answer: "PredictAnswer", out: Path | None, output: Output) -> None:
-    from knoll.cli.predict_request import picture_of
+    from knoll.cli.prediction_words import picture_of
+    from knoll.client.reading import predictions_in
 
-    predictions = _predictions(answer)
+    predictions = predictions_in(answer.body, answer.content_type)
     if output is Output.json:
         print_json(
             {
@@ -141,26 +139,13 @@ def _tell(model: str, answer: "PredictAnswer", out: Path | None, output: Output)
     errors_out().print(f"{model} {answer.version} answered in {answer.seconds:.3f} s{cold}")
 
 
-def _predictions(answer: "PredictAnswer") -> list[Any]:
-    """The predictions; a picture as base64, as in JSON."""
-    if answer.content_type.startswith("image/"):
-        return [{"b64": base64.b64encode(answer.body).decode()}]
-    try:
-        document = json.loads(answer.body)
-    except (ValueError, RecursionError) as error:
-        why = why_not_json(answer.body)
-        raise KnollError(f"the answer is not JSON: {why}", fix="knoll models shows where it asks") from error
-    found = document.get("predictions", document) if isinstance(document, dict) else document
-    return found if isinstance(found, list) else [found]
-
-
 def _picture_bytes(answer: "PredictAnswer") -> bytes:
     """The bytes of the picture; some predictors send it inside JSON. Raises KnollError if there is none."""
+    from knoll.client.reading import picture_bytes, predictions_in
+
     if answer.content_type.startswith("image/"):
         return answer.body
-    first = next(iter(_predictions(answer)), None)
-    encoded = first.get("b64") if isinstance(first, dict) else None
-    if isinstance(encoded, str) and encoded:
-        with suppress(ValueError):
-            return base64.b64decode(encoded)
-    raise KnollError("the answer holds no picture", fix="leave out --out, or save it as .json")
+    found = picture_bytes(next(iter(predictions_in(answer.body, answer.content_type)), None))
+    if not found:
+        raise KnollError("the answer holds no picture", fix="leave out --out, or save it as .json")
+    return found

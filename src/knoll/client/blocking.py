@@ -9,7 +9,7 @@ import httpx
 from knoll.client.address import found_url
 from knoll.client.metadata import Metadata
 from knoll.client.predictions import PredictionList
-from knoll.client.steps import Done, Heard, Patience, Steps, Try, next_step
+from knoll.client.steps import Done, Heard, Patience, Pause, Steps, Try, next_step
 from knoll.client.talk import Label, LabelsCounted, Talk, names_of_models
 from knoll.client.transport import request_of, settings_of_http, unheard
 
@@ -55,9 +55,14 @@ class Client:
         """The result of the steps. Raises what they raise."""
         step = next_step(steps, None)
         while not isinstance(step, Done):
-            heard = self._try(step) if isinstance(step, Try) else time.sleep(step.seconds)
-            step = next_step(steps, heard)
+            step = next_step(steps, self._did(step))
         return step.value
+
+    def _did(self, step: Try | Pause) -> Heard | None:
+        if isinstance(step, Try):
+            return self._try(step)
+        time.sleep(step.seconds)
+        return None
 
     def _try(self, attempt: Try) -> Heard:
         has_begun, end = False, time.monotonic() + attempt.seconds

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NoReturn, overload
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from knoll.client.reading import array_of, kind_of, picture_of, predictions_in, probabilities_of
 from knoll.client.tensors import outputs_of
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 __all__ = ["Prediction", "PredictionList", "from_tensors", "from_v1"]
+
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True)
@@ -31,47 +33,44 @@ class _Origin:
 
 @dataclass(frozen=True)
 class Prediction(_Origin):
-    """The prediction for one instance; `raw` is what the model answered.
+    """The prediction for one instance; `raw` is what the model answered. `bounds` are the numbers of black
+    and white, if that is the tensor of a picture.
 
     Raises KnollError that says what it is, if it is asked for something else.
     """
 
     raw: Any = None
-    bounds: tuple[float, float] | None = field(
-        default=None, repr=False
-    )  # black and white, in a tensor of a picture
+    bounds: tuple[float, float] | None = field(default=None, repr=False)
 
     @property
     def label(self) -> str:
         """The most probable class."""
-        if isinstance(self.raw, Mapping) and isinstance(self.raw.get("label"), str):
-            return str(self.raw["label"])
-        self._refuse("a label", "label")
+        found = self.raw.get("label") if isinstance(self.raw, Mapping) else None
+        return self._expected(found if isinstance(found, str) else None, "a label", "label")
 
     @property
     def probabilities(self) -> Mapping[str, float]:
         """The probability of each class."""
-        found = probabilities_of(self.raw)
-        return self._refuse("a label with probabilities", "probabilities") if found is None else found
+        return self._expected(probabilities_of(self.raw), "a label with probabilities", "probabilities")
 
     @property
     def picture(self) -> "Image":
         """A picture of Pillow."""
-        found = picture_of(self.raw, self.bounds)
-        return self._refuse("a picture", "picture") if found is None else found
+        return self._expected(picture_of(self.raw, self.bounds), "a picture", "picture")
 
     @property
     def array(self) -> "NDArray[Any]":
-        """An array of numpy: the tensor, or the pixels (H, W, C) of a picture in JSON, or the probabilities in
+        """An array of numpy: the tensor, or the pixels (H, W, C) of a picture in JSON, or probabilities in
         the order of the labels."""
-        found = array_of(self.raw)
-        return self._refuse("an array", "array") if found is None else found
+        return self._expected(array_of(self.raw), "an array", "array")
 
-    def _refuse(self, wanted: str, name: str) -> NoReturn:
-        raise KnollError(
-            f"the answer of {self.version or 'the model'} is {kind_of(self.raw)}, not {wanted}",
-            fix=f"take .raw in place of .{name}",
-        )
+    def _expected(self, found: _T | None, wanted: str, name: str) -> _T:
+        if found is None:
+            raise KnollError(
+                f"the answer of {self.version or 'the model'} is {kind_of(self.raw)}, not {wanted}",
+                fix=f"take .raw in place of .{name}",
+            )
+        return found
 
 
 @dataclass(frozen=True)

@@ -8,13 +8,15 @@ import random
 import time
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Any, Generic, TypeVar
 
 from knoll.client.retries import pause_before_retry
 
-__all__ = ["Call", "Done", "Heard", "Patience", "Pause", "Steps", "Try", "answer_to", "next_step"]
+__all__ = ["Call", "Deadline", "Done", "Heard", "Patience", "Pause", "Steps", "Try", "answer_to", "next_step"]
 
 _T = TypeVar("_T")
+_LEAST = 0.001  # seconds of a try
 
 
 @dataclass(frozen=True)
@@ -57,11 +59,28 @@ class Pause:
 
 @dataclass(frozen=True)
 class Patience:
-    """How many seconds an answer may take with all tries and pauses, and where time and chance come from."""
+    """How many seconds all tries and pauses may take, and where time and chance come from."""
 
     seconds: float
     clock: Callable[[], float] = time.monotonic
     chance: Callable[[], float] = random.random
+
+    def deadline(self) -> "Deadline":
+        """The patience, as it begins to end."""
+        return Deadline(self.clock() + self.seconds, self)
+
+
+@dataclass(frozen=True)
+class Deadline:
+    """The time by the clock of a patience at which that ends."""
+
+    at: float
+    patience: Patience
+
+    @property
+    def left(self) -> float:
+        """The seconds until then."""
+        return self.at - self.patience.clock()
 
 
 @dataclass(frozen=True)
@@ -82,14 +101,13 @@ def next_step(steps: Steps[_T], heard: Heard | None) -> Try | Pause | Done[_T]:
         return Done(end.value)
 
 
-def answer_to(call: Call, patience: Patience) -> Steps[Heard]:
-    """The answer, after as many tries as `retries` allows within the patience. The last one may be no
+def answer_to(call: Call, deadline: Deadline) -> Steps[Heard]:
+    """The answer, after as many tries as `retries` allows until the deadline. The last one may be no
     answer."""
-    end, tries = patience.clock() + patience.seconds, 0
-    while True:
-        heard = yield Try(call, max(end - patience.clock(), 0.001))
-        tries += 1
-        pause = pause_before_retry(heard, tries, end - patience.clock(), patience.chance())
+    for tries in count(1):
+        heard: Heard = yield Try(call, max(deadline.left, _LEAST))
+        pause = pause_before_retry(heard, tries, deadline.left, deadline.patience.chance())
         if pause is None:
             return heard
         yield Pause(pause)
+    raise AssertionError("unreachable")

@@ -9,7 +9,7 @@ from knoll.client.given import v1_body
 from knoll.client.metadata import Metadata, metadata_of
 from knoll.client.predictions import PredictionList, from_tensors, from_v1
 from knoll.client.refusals import checked, document_of
-from knoll.client.steps import Call, Patience, Steps, Try, answer_to
+from knoll.client.steps import Call, Deadline, Heard, Patience, Steps, Try, answer_to
 from knoll.client.tensors import has_arrays, infer_request, tensors_of
 from knoll.errors import InvalidInstance, KnollError
 from knoll.headers import CONTENT_TYPE
@@ -36,7 +36,7 @@ class LabelsCounted:
 
 def names_of_models(patience: Patience) -> Steps[list[str]]:
     """The models of the platform."""
-    heard = checked((yield from answer_to(Call("GET", MODELS[0]), patience)), "models")
+    heard = checked((yield from answer_to(Call("GET", MODELS[0]), patience.deadline())), "models")
     found = document_of(heard)
     names = found.get("models") if isinstance(found, dict) else None
     if not isinstance(names, list):
@@ -56,41 +56,41 @@ class Talk:
         heard = yield Try(Call("GET", path_of(MODEL_READY, self._model)), self._patience.seconds)
         return bool(heard.status == 200)
 
-    def metadata(self) -> Steps[Metadata]:
+    def metadata(self, deadline: Deadline | None = None) -> Steps[Metadata]:
         """The versions and tensors; this wakes the model. Raises as `checked`."""
         call = Call("GET", path_of(V2_MODEL, self._model))
-        heard = checked((yield from answer_to(call, self._patience)), f"metadata of {self._model}")
-        self._metadata = metadata_of(document_of(heard))
+        heard = yield from answer_to(call, deadline or self._patience.deadline())
+        self._metadata = metadata_of(document_of(checked(heard, f"metadata of {self._model}")))
         return self._metadata
 
     def predict(self, given: Any) -> Steps[PredictionList]:
         """The predictions: arrays go in binary form (V2), all else as JSON (V1). Raises as `checked`."""
-        what = f"predict {self._model}"
+        deadline = self._patience.deadline()
         if has_arrays(given):
-            inputs = (self._metadata or (yield from self.metadata())).inputs
+            inputs = (self._metadata or (yield from self.metadata(deadline))).inputs
             tensors = tensors_of(given, inputs)
             if tensors is not None:
-                body, headers = infer_request(tensors, inputs)
-                heard = yield from self._post(path_of(PREDICTED[1], self._model), body, headers, what)
+                call = Call("POST", path_of(PREDICTED[1], self._model), *infer_request(tensors, inputs))
+                heard = self._predicted((yield from answer_to(call, deadline)))
                 return from_tensors(heard.body, heard.headers)
-        heard = yield from self._post(predict_path(self._model), v1_body(given), _IN_JSON, what)
+        call = Call("POST", predict_path(self._model), v1_body(given), _IN_JSON)
+        heard = self._predicted((yield from answer_to(call, deadline)))
         return from_v1(heard.body, heard.headers)
 
     def feedback(self, id: str, label: Label | Sequence[Label]) -> Steps[LabelsCounted]:
         """Tell the true label of an answer, or those of its instances. Raises as `checked`."""
-        one = label is None or isinstance(label, str | int)
-        entry = {"id": id, "label": label} if one else {"id": id, "labels": [*label]}
+        is_one = label is None or isinstance(label, str | int)
+        entry = {"id": id, **({"label": label} if is_one else {"labels": label})}
         call = Call("POST", feedback_path(self._model), json.dumps(entry).encode(), _IN_JSON)
-        heard = yield from answer_to(call, self._patience)
+        heard = yield from answer_to(call, self._patience.deadline())
         if heard.status == _COUNTED_BEFORE:
             return LabelsCounted(0, 0, 0)
         found = document_of(checked(heard, f"feedback for {self._model}"))
         return LabelsCounted(*(int(found[key]) for key in ("counted", "right", "wrong")))
 
-    def _post(self, path: str, body: bytes, headers: Any, what: str) -> Steps[Any]:
-        heard = yield from answer_to(Call("POST", path, body, headers), self._patience)
+    def _predicted(self, heard: Heard) -> Heard:
         try:
-            return checked(heard, what)
+            return checked(heard, f"predict {self._model}")
         except InvalidInstance:
             self._metadata = None  # a new version may take other tensors
             raise

@@ -78,8 +78,9 @@ def outputs_of(
     V2."""
     import numpy as np
 
-    arrays, meanings, at = {}, {}, int(headers.get(LENGTH_OF_JSON, len(body)))
+    arrays, meanings = {}, {}
     try:
+        at = int(headers.get(LENGTH_OF_JSON, len(body)))
         for one in json.loads(body[:at])["outputs"]:
             parameters = one.get("parameters", {})
             size, dtype = parameters.get(BINARY_SIZE), _dtype(one["datatype"])
