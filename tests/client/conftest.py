@@ -1,7 +1,7 @@
 """Predictors of tiny versions, asked through both clients by the same tests."""
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
@@ -31,7 +31,7 @@ def urls(start: Start, files_of: Files, request: pytest.FixtureRequest) -> Mappi
 
 
 @pytest.fixture(params=["blocking", "awaiting"])
-def asking(request: pytest.FixtureRequest) -> Iterator[Act]:
+def asking(request: pytest.FixtureRequest) -> Act:
     """Makes a client, does something with it, and gives what came of that: `asking(url, act)`. In `act` each
     call of the client is awaited; the one that blocks is made to fit."""
 
@@ -46,7 +46,7 @@ def asking(request: pytest.FixtureRequest) -> Iterator[Act]:
 
         return asyncio.run(acted())
 
-    yield {"blocking": blocking, "awaiting": awaiting}[request.param]
+    return {"blocking": blocking, "awaiting": awaiting}[request.param]
 
 
 class _Awaited:

@@ -71,7 +71,7 @@ def test_numbers_become_numbers_in_json_and_as_arrays(predict: Ask) -> None:
     for given in ([4, 9.0], [np.float32(4), 9], np.array([4, 9]), {"x": np.array([[4.0, 9.0]])}):
         assert predict("roots", given).array.tolist() == [2, 3]
     for batch in ([[4, 9], [16, 25]], np.array([[4, 9], [16, 25]]), [{"x": np.array([4, 9])}] * 2):
-        assert [one.array.tolist() for one in predict("roots", batch)][0] == [2, 3]
+        assert predict("roots", batch)[0].array.tolist() == [2, 3]
 
 
 def test_a_generated_picture_comes_as_one(predict: Ask) -> None:
@@ -108,7 +108,7 @@ def test_what_an_answer_is_not_is_told(predict: Ask) -> None:
         ("shade", np.ones((1, 5, 4)), InvalidInstance, "the shape [1, 5, 4], not [-1, 1, 4, 4]"),
         ("shade", np.ones((1, 4, 4)) * 7, InvalidInstance, "its values lie in 7..7"),
         ("shade", np.array(["x"]), InvalidInstance, "the shape [1]"),
-        ("roots", [np.ones(2), np.ones((1, 2))], InvalidInstance, ""),
+        ("roots", [np.ones(2), np.ones((2, 2))], InvalidInstance, "have different shapes"),
         ("roots", np.array([1j, 2]), InvalidInstance, "an array of complex128 is no FP32"),
         ("roots", {"z": np.ones(2)}, InvalidInstance, "there is no input 'z'; known: x"),
         ("roots", np.zeros((10_000_000, 2), np.float32), InvalidInstance, "77Mi, more than 32Mi"),
@@ -118,9 +118,6 @@ def test_what_an_answer_is_not_is_told(predict: Ask) -> None:
 def test_what_cannot_be_predicted_is_told_with_what_helps(
     predict: Ask, model: str, given: Any, kind: type[KnollError], told: str
 ) -> None:
-    if not told:
-        assert len(predict(model, given)) == 2  # a row and a batch of one
-        return
     with pytest.raises(kind) as error:
         predict(model, given)
     assert told in str(error.value)
@@ -193,7 +190,7 @@ def test_what_was_converted_is_told(predict: Ask) -> None:
     )
 
 
-@pytest.mark.parametrize("url", ["nowhere", "ftp://x", "http://", "http://[x"])
+@pytest.mark.parametrize("url", ["nowhere", "ftp://x", "http://", "http://x:port"])
 def test_what_is_no_url_is_refused_at_once(asking: Ask, url: str) -> None:
     with pytest.raises(Rejected, match="is no URL"):
         asking(url, lambda client: client.models())

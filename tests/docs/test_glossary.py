@@ -9,7 +9,7 @@ ROOT = Path(__file__).parents[2]
 SOURCE = ROOT / "src" / "knoll"
 MODULES = {path.relative_to(SOURCE).as_posix(): path for path in sorted(SOURCE.rglob("*.py"))}
 OF_REQUESTS = (
-    *("codecs/", "predict/", "cli/predict", "families/base/", "trainer/card_calls.py"),
+    *("codecs/", "predict/", "cli/predict", "client/", "families/base/", "trainer/card_calls.py"),
     *("errors.py", "records/samples.py", "router/relay.py"),
 )
 OF_DEAD_LETTERS = (

@@ -54,10 +54,10 @@ class AsyncClient:
             step = await asyncio.to_thread(next_step, steps, heard)
         return step.value
 
-    async def _try(self, attempt: Try) -> Heard:
-        has_begun, request = False, request_of(self.url, attempt)
+    async def _try(self, step: Try) -> Heard:
+        has_begun, request = False, request_of(self.url, step)
         try:
-            async with asyncio.timeout(attempt.seconds), self._http.stream(**request) as answer:
+            async with asyncio.timeout(step.seconds), self._http.stream(**request) as answer:
                 has_begun = True
                 return Heard(answer.status_code, dict(answer.headers), await answer.aread())
         except httpx.HTTPError as error:

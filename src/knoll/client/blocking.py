@@ -64,10 +64,10 @@ class Client:
         time.sleep(step.seconds)
         return None
 
-    def _try(self, attempt: Try) -> Heard:
-        has_begun, end = False, time.monotonic() + attempt.seconds
+    def _try(self, step: Try) -> Heard:
+        has_begun, end = False, time.monotonic() + step.seconds
         try:
-            with self._http.stream(**request_of(self.url, attempt)) as answer:
+            with self._http.stream(**request_of(self.url, step)) as answer:
                 has_begun = True
                 body = b"".join(_until(end, answer))
                 return Heard(answer.status_code, dict(answer.headers), body)

@@ -110,7 +110,7 @@ def _are_pixels(given: Any, wanted: TensorInfo) -> bool:
 
     array = np.asarray(given)
     takes_picture = len(wanted.shape) == 4 and wanted.shape[1] in _CHANNELS and wanted.datatype != "UINT8"
-    if array.dtype != np.uint8 or not takes_picture or _fits(array.shape, wanted.shape[-array.ndim :]):
+    if array.dtype != np.uint8 or not takes_picture or _fits(array.shape, wanted.shape[1:]):
         return False
     return array.ndim == 2 or (array.ndim == 3 and array.shape[2] in (3, 4))
 

@@ -26,15 +26,15 @@ def settings_of_http(url: str, headers: Mapping[str, str]) -> dict[str, Any]:
     return {"headers": dict(headers), "trust_env": False}
 
 
-def request_of(url: str, attempt: Try) -> dict[str, Any]:
+def request_of(url: str, step: Try) -> dict[str, Any]:
     """The arguments of one request."""
-    call = attempt.call
+    call = step.call
     return {
         "method": call.method,
         "url": url.rstrip("/") + call.path,
         "content": call.body,
         "headers": dict(call.headers),
-        "timeout": httpx.Timeout(attempt.seconds, connect=min(attempt.seconds, _CONNECT_SECONDS)),
+        "timeout": httpx.Timeout(step.seconds, connect=min(step.seconds, _CONNECT_SECONDS)),
     }
 
 
