@@ -67,11 +67,11 @@ class CoreLoader(yaml.SafeLoader):
 
     def scan_to_next_token(self) -> None:
         """Pass over tabs before a comment or the end of a line, too, as YAML 1.2 does."""
-        super().scan_to_next_token()  # type: ignore[no-untyped-call]
+        super().scan_to_next_token()
         while self.peek() == "\t" and self.prefix(_MOST_WHITE).lstrip(" \t")[:1] in _AT_AN_END:
             while self.peek() in (" ", "\t"):
                 self.forward()
-            super().scan_to_next_token()  # type: ignore[no-untyped-call]
+            super().scan_to_next_token()
 
     def fetch_more_tokens(self) -> None:
         """Count the tokens. PyYAML passes on what Python says to `\\U00110000`, and to a %YAML of 5,000

@@ -65,9 +65,9 @@ def read_yaml(text: str, name: str) -> list[YamlDocument]:
     except RefusedError as error:
         raise InvalidModel(f"{name}:{error.place}: {error}", fix=_FIX) from error
     except yaml.MarkedYAMLError as error:
-        found = words_of(error, text)
+        fault = words_of(error, text)
         raise InvalidModel(
-            f"{name}:{found.line}:{found.column}: not YAML: {found.words}", fix=_FIX
+            f"{name}:{fault.line}:{fault.column}: not YAML: {fault.words}", fix=_FIX
         ) from error
     except yaml.reader.ReaderError as error:
         raise _refused(text, name, chr(error.character), error.position) from error
