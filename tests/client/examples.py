@@ -32,5 +32,5 @@ async def ask_with_kserve(url: str, pixels: np.ndarray) -> np.ndarray:
     request = InferRequest("digits", [tensor], parameters={"binary_data_output": True})
     async with InferenceRESTClient(RESTConfig(protocol="v2")) as client:
         answer = await client.infer(url, request, model_name="digits")
-    found: np.ndarray = answer.outputs[0].as_numpy()
-    return found
+    probabilities: np.ndarray = answer.outputs[0].as_numpy()
+    return probabilities

@@ -114,6 +114,17 @@ def test_what_was_answered_is_never_sent_again(asking: Ask, answer: Any, kind: t
     assert error.value.fix
 
 
+def test_an_answer_of_another_kind_of_server_is_told(asking: Ask) -> None:
+    """A web page, and an object that counts nothing."""
+    kind = {"content-type": "text/html"}
+    page, nothing = (200, kind, b"<html>"), (200, kind, b"[]")
+    with serving(page) as server, pytest.raises(KnollError, match="the answer is not JSON"):
+        predict(asking, server.url)
+    for answer in (page, nothing):
+        with serving(answer) as server, pytest.raises(KnollError, match="the answer counts no labels"):
+            asking(server.url, lambda client: client.model("digits").feedback("id", "7"))
+
+
 def test_a_server_says_when_to_ask_again(asking: Ask) -> None:
     """If that is after the deadline, waiting is no use."""
     with serving(busy(retry_after="1"), RIGHT) as server:

@@ -19,6 +19,7 @@ from knoll.paths import MODEL_READY, MODELS, PREDICTED, V2_MODEL, feedback_path,
 __all__ = ["LabelsCounted", "Talk", "names_of_models"]
 
 _COUNTED_BEFORE = 409
+_NO_PLATFORM = "see that the URL is that of a platform"
 _IN_JSON = {CONTENT_TYPE: JSON}
 
 Label = str | int | None
@@ -40,7 +41,7 @@ def names_of_models(patience: Patience) -> Steps[list[str]]:
     found = document_of(heard)
     names = found.get("models") if isinstance(found, dict) else None
     if not isinstance(names, list):
-        raise KnollError("the answer names no models", fix="see that the URL is that of a platform")
+        raise KnollError("the answer names no models", fix=_NO_PLATFORM)
     return [str(one) for one in names]
 
 
@@ -86,7 +87,10 @@ class Talk:
         if heard.status == _COUNTED_BEFORE:
             return LabelsCounted(0, 0, 0)
         found = document_of(checked(heard, f"feedback for {self._model}"))
-        return LabelsCounted(*(int(found[key]) for key in ("counted", "right", "wrong")))
+        try:
+            return LabelsCounted(found["counted"], found["right"], found["wrong"])
+        except (KeyError, TypeError) as error:
+            raise KnollError("the answer counts no labels", fix=_NO_PLATFORM) from error
 
     def _predicted(self, heard: Heard) -> Heard:
         try:
