@@ -16,6 +16,7 @@ from knoll.quoting import escaped
 __all__ = [
     "NO_FOLDER",
     "NO_PICTURE",
+    "PICTURES",
     "Form",
     "Layout",
     "alike",
@@ -29,7 +30,7 @@ __all__ = [
 ]
 
 _ARCHIVES = (".zip", ".tar")
-_PICTURES = (".png", ".jpg", ".jpeg")
+PICTURES = (".png", ".jpg", ".jpeg")
 NO_FOLDER = "it lies in no folder"
 NO_PICTURE = "it is not a picture: only .png, .jpg and .jpeg are"
 
@@ -60,7 +61,7 @@ class Layout:
 
 def is_picture(name: str) -> bool:
     """Whether a file of this name is read as a picture."""
-    return name.lower().endswith(_PICTURES)
+    return name.lower().endswith(PICTURES)
 
 
 def bad_names(keys: Iterable[str], form: Form) -> dict[str, str]:

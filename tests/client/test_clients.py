@@ -104,7 +104,7 @@ def test_what_an_answer_is_not_is_told(predict: Ask) -> None:
         ("shade", b"GIF89a", InvalidData, "neither a PNG, nor a JPEG, nor JSON"),
         ("shade", [], InvalidInstance, "an empty list"),
         ("shade", [float("nan")], InvalidInstance, "cannot be sent as JSON"),
-        ("shade", {1}, InvalidInstance, "a set cannot be sent"),
+        ("shade", {1}, InvalidInstance, "a value of the type set cannot be sent"),
         ("shade", np.ones((1, 5, 4)), InvalidInstance, "the shape [1, 5, 4], not [-1, 1, 4, 4]"),
         ("shade", np.ones((1, 4, 4)) * 7, InvalidInstance, "its values lie in 7..7"),
         ("shade", np.array(["x"]), InvalidInstance, "the shape [1]"),

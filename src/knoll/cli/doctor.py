@@ -45,9 +45,8 @@ def doctor(
     belong where it lies, or that only a newer version of the platform reads; the platform ignores such
     objects. It names each Model if a report of its predictors was not believed in the last day, or if its
     champion is damaged or serves in place of a damaged version. It names each rollout that is paused or waits
-    for approval, and each whose InferenceService somebody has changed. The exit code is 1 if anything is
-    found.
-    A repair keeps the documents that can be read, and names the Models that have runs and are not among them.
+    for approval, and each whose InferenceService somebody has changed. If anything is found, the exit code
+    is 1. A repair keeps the documents that can be read, and names the Models that have runs and are lost.
     --rebuild brings one back without gate, rollout, serving, dataset.landed and training.concurrency.
 
     JSON: {"well", "findings": [{place, what, fix}]}; with --repair or --rebuild {damage, keptAt, read,

@@ -55,10 +55,10 @@ class Client:
         """The result of the steps. Raises what they raise."""
         step = next_step(steps, None)
         while not isinstance(step, Done):
-            step = next_step(steps, self._did(step))
+            step = next_step(steps, self._carry_out(step))
         return step.value
 
-    def _did(self, step: Try | Pause) -> Heard | None:
+    def _carry_out(self, step: Try | Pause) -> Heard | None:
         if isinstance(step, Try):
             return self._try(step)
         time.sleep(step.seconds)

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from knoll.data_layout import PICTURES
 from knoll.errors import InvalidData, InvalidInstance, NotFound
 from knoll.foreign_kinds import is_picture
 from knoll.quantities import in_words
@@ -20,7 +21,7 @@ from knoll.request_limits import BODY_LIMIT
 
 __all__ = ["batch_of", "bounded", "is_pil", "of_bytes", "of_seed", "v1_body"]
 
-_FILES = (".png", ".jpg", ".jpeg", ".json")
+_FILES = (*PICTURES, ".json")
 _NUMBERS = (int, float)
 
 
@@ -117,7 +118,8 @@ def _plain(one: Any) -> Any:
     if hasattr(one, "__array__"):
         return _from_array(one)
     raise InvalidInstance(
-        f"a {type(one).__name__} cannot be sent", fix="give a path, bytes, a picture, numbers, or a dict"
+        f"a value of the type {type(one).__name__} cannot be sent",
+        fix="give a path, bytes, a picture, numbers, or a dict",
     )
 
 

@@ -168,7 +168,6 @@ def _column(batch: "NDArray[Any]", meaning: Mapping[str, Any]) -> Sequence[Any]:
     labels = [str(one) for one in meaning["labels"]] if meaning.get("codec") == "classes" else []
     if not labels:
         return list(batch)
-    return [
-        {"label": labels[int(row.argmax())], "probabilities": dict(zip(labels, row.tolist(), strict=True))}
-        for row in batch
-    ]
+    from knoll.codecs.classes import label_row
+
+    return [label_row(row, labels) for row in batch]

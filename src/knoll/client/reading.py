@@ -28,7 +28,9 @@ def predictions_in(body: bytes, content_type: str) -> list[Any]:
         document = json.loads(body)
     except (ValueError, RecursionError) as error:
         why = why_not_json(body)
-        raise KnollError(f"the answer is not JSON: {why}", fix="knoll models shows where it asks") from error
+        raise KnollError(
+            f"the answer is not JSON: {why}", fix="see that the URL is that of a platform or a predictor"
+        ) from error
     found = document.get("predictions", document) if isinstance(document, dict) else document
     return found if isinstance(found, list) else [found]
 

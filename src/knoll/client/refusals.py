@@ -60,4 +60,4 @@ def _fix(kind: type[KnollError], said: Any) -> str:
         return "Client().models() lists the models; a new one may have no version yet"
     if kind is Unavailable:
         return "see that the platform runs, and that its URL is right; a longer timeout may help"
-    return "the log of the predictor may say more: knoll rollout status MODEL"
+    return "the log of the predictor may say more; knoll why MODEL says what became of the version"

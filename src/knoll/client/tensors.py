@@ -149,7 +149,7 @@ def _dtype(datatype: str) -> "np.dtype[Any]":
     try:
         return np.dtype(datatype.lower().replace("fp", "float")).newbyteorder("<")
     except TypeError as error:
-        raise InvalidInstance(f"{datatype} has no arrays here", fix="give no array") from error
+        raise InvalidInstance(f"numpy has no type {datatype}", fix="give nested lists of numbers") from error
 
 
 def _is_array(given: Any) -> bool:

@@ -45,13 +45,13 @@ def read_json(text: bytes | str, what: str) -> Any:
     return value
 
 
-class _Refused(ValueError):
+class _ForeignFault(ValueError):
     """JSON that readers understand in several ways; the text says why."""
 
 
 def _why(text: bytes | str, error: Exception) -> str:
     match error:
-        case _Refused():
+        case _ForeignFault():
             return str(error)
         case RecursionError():
             return why_unwritable(error)
@@ -86,22 +86,22 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(unique) < len(pairs):
         counts = Counter(name for name, _ in pairs)
         twice = counts.most_common(1)[0][0]
-        raise _Refused(f"an object has the key '{escaped(twice[:_LONGEST_NAME])}' twice")
+        raise _ForeignFault(f"an object has the key '{escaped(twice[:_LONGEST_NAME])}' twice")
     return unique
 
 
 def _no_number(_: str) -> Any:
-    raise _Refused(NO_NUMBER)
+    raise _ForeignFault(NO_NUMBER)
 
 
 def _finite(digits: str) -> float:
     number = float(digits)
     if math.isinf(number):
-        raise _Refused(TOO_LARGE)
+        raise _ForeignFault(TOO_LARGE)
     return number
 
 
 def _bounded(digits: str) -> int:
     if len(digits.lstrip("-")) > _MOST_DIGITS:
-        raise _Refused(TOO_LARGE)
+        raise _ForeignFault(TOO_LARGE)
     return int(digits)

@@ -13,7 +13,7 @@ from knoll.predict.answer import Answer, in_json, told_in_header
 from knoll.predict.json_body import read_json
 from knoll.predict.v2_input import read_input
 from knoll.records.signature import Signature, Tensor
-from knoll.v2_parameters import BINARY_OUTPUT, BINARY_SIZE, DESCRIBE_OUTPUTS
+from knoll.v2_parameters import BINARY, BINARY_OUTPUT, BINARY_SIZE, DESCRIBE_OUTPUTS
 
 __all__ = ["Inference", "answer_v2", "read_v2"]
 
@@ -136,7 +136,7 @@ def _outputs(found: Any, signature: Signature, *, default: bool) -> dict[str, bo
         parameters = _parameters(one, f"output {name!r}")
         if parameters.get("classification"):
             raise InvalidInstance(f"output {name!r}: classification is not known here", fix="use V1")
-        wanted[name] = _flag(parameters, "binary_data", default=default)
+        wanted[name] = _flag(parameters, BINARY, default=default)
     return wanted
 
 

@@ -1,5 +1,5 @@
-"""Tar archives, which have no directory: they are read once from begin to end, some megabytes at a time. That
-gives the place of each member, and a checksum for when it is read later.
+"""Tar archives, which have no directory: they are read once from beginning to end, some megabytes at a time.
+That gives the place of each member, and a checksum for when it is read later.
 """
 
 import tarfile
