@@ -139,14 +139,14 @@ class _Reader:
                 )
             elif kind_of(key_node) == "merge":
                 seen[key_node.value] = line
-                merged = self._merged(value_node, path)
+                merged = self._merge(value_node, path)
             else:
                 seen[key_node.value] = line
                 self.lines[(*path, key_node.value)] = line
                 found[key_node.value] = self.value(value_node, (*path, key_node.value))
         return merged | found
 
-    def _merged(self, node: yaml.Node, path: Path) -> dict[str, Any]:
+    def _merge(self, node: yaml.Node, path: Path) -> dict[str, Any]:
         """The fields that `<<` takes from one mapping, or from several: then the first one wins."""
         sources = node.value if isinstance(node, yaml.SequenceNode) else [node]
         merged: dict[str, Any] = {}

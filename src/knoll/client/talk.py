@@ -72,10 +72,10 @@ class Talk:
             tensors = tensors_of(given, inputs)
             if tensors is not None:
                 call = Call("POST", path_of(PREDICTED[1], self._model), *infer_request(tensors, inputs))
-                heard = self._predicted((yield from answer_to(call, deadline)))
+                heard = self._check_predicted((yield from answer_to(call, deadline)))
                 return from_tensors(heard.body, heard.headers)
         call = Call("POST", predict_path(self._model), v1_body(given), _IN_JSON)
-        heard = self._predicted((yield from answer_to(call, deadline)))
+        heard = self._check_predicted((yield from answer_to(call, deadline)))
         return from_v1(heard.body, heard.headers)
 
     def feedback(self, id: str, label: Label | Sequence[Label]) -> Steps[LabelsCounted]:
@@ -92,7 +92,7 @@ class Talk:
         except (KeyError, TypeError) as error:
             raise KnollError("the answer counts no labels", fix=_NO_PLATFORM) from error
 
-    def _predicted(self, heard: Heard) -> Heard:
+    def _check_predicted(self, heard: Heard) -> Heard:
         try:
             return checked(heard, f"predict {self._model}")
         except InvalidInstance:

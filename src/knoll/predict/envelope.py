@@ -136,7 +136,7 @@ class Envelope:
         if shown is None or not self._key:
             return shown is not None
         proof = shown.decode("latin-1")
-        return await asyncio.to_thread(is_proven, proof, self._key, REPLAY_PURPOSE, body.joined())
+        return await asyncio.to_thread(is_proven, proof, self._key, REPLAY_PURPOSE, body.join())
 
 
 class _TooLargeError(Exception):
@@ -173,14 +173,14 @@ class _Body:
                 self.is_whole = True
                 return
 
-    def joined(self) -> bytes:
+    def join(self) -> bytes:
         """All of it."""
         self._parts = [b"".join(self._parts)]
         return self._parts[0]
 
     def again(self, receive: Receive) -> Receive:
         """A `receive` that gives the body first, and then the message that the client has hung up."""
-        messages = [{"type": "http.request", "body": self.joined(), "more_body": False}]
+        messages = [{"type": "http.request", "body": self.join(), "more_body": False}]
         self._parts = []
 
         async def receive_again() -> Message:
