@@ -50,6 +50,8 @@ IMPOSSIBLE = {
     "rank": ["-1", "first"],
     "meeting": _WORD,
     "device": ["GPU", "cuda:one"],
+    "cache": ["~nobody-of-this-name/x"],
+    "cache_size": ["-1", "2Gi"],
 }
 # Any text can be one of these. What reads it says if it is none: a key as such, a file that is not there.
 ANY_TEXT = {

@@ -242,7 +242,7 @@ def test_a_uri_made_of_bucket_and_key_is_split_into_them(key: str) -> None:
         (r"%Y%m%dT", "names.py"),
         (r"\(408, 429\)", "rollout/questions.py"),
         (r"""["'}\]]-predictor""", "kube/predictors.py"),
-        (r"models/\{model\}:predict", "paths.py"),
+        (r"\}:predict", "paths.py"),
     ],
 )
 def test_a_fact_that_parts_share_has_one_home(fact: str, home: str) -> None:

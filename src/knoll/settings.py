@@ -209,7 +209,7 @@ class Settings(BaseSettings):
     device: Device = Field(
         default="", description="torch device of a trainer; if empty, CUDA if there is a GPU, else the CPU"
     )
-    cache: Path | None = Field(default=None, description="folder where a trainer keeps what it has read")
+    cache: Folder | None = Field(default=None, description="folder where a trainer keeps what it has read")
     cache_size: Size = Field(default=10 * 2**30, description="the most bytes of it; 0 keeps nothing")
 
     @property
