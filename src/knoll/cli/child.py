@@ -30,6 +30,7 @@ def platform_child(settings: Settings) -> Iterator[None]:
     log = settings.home / "logs" / "up.log"
     settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
     log.parent.mkdir(parents=True, exist_ok=True)
+    log.unlink(missing_ok=True)
     command = [
         sys.executable,
         "-m",
@@ -40,7 +41,7 @@ def platform_child(settings: Settings) -> Iterator[None]:
         str(settings.port),
         "up",
     ]
-    with _interrupts(), log.open("wb") as file:
+    with _interrupts(), log.open("ab") as file:
         child = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=file, stderr=file, start_new_session=True
         )

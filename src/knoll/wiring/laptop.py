@@ -36,8 +36,10 @@ from knoll.laptop.broker.ticker import Ticker
 from knoll.laptop.disk import check_room
 from knoll.laptop.front import Front, Posted, Reply, listen
 from knoll.laptop.jobs.runner import JobRunner
+from knoll.laptop.log_trimmer import LogTrimmer
 from knoll.laptop.model_changes import ModelChanges
 from knoll.laptop.private import find_or_make_token, keep_private
+from knoll.laptop.repeated import Repeated
 from knoll.laptop.secrets import Secrets
 from knoll.laptop.serving.asked import with_asked
 from knoll.laptop.serving.autoscaler import Autoscaler
@@ -143,8 +145,8 @@ def _start(settings: Settings, bound: socket, stack: ExitStack, fault: Callable[
         Ticker(broker, source, settings.namespace, settings.tick, clock) for source in eventing.tickers
     ]
     changes = [ModelChanges(cluster, broker, clock) for watch in eventing.watches if watch.kind == "Model"]
-    parts: tuple[Front | Broker | JobRunner | Ticker | ModelChanges, ...]
-    parts = (front, broker, jobs, *changes, *tickers)
+    logs = LogTrimmer(settings.home / "logs")
+    parts: tuple[Front | Broker | Repeated, ...] = (front, broker, jobs, *changes, *tickers, logs)
     for part in parts:
         part.start()
         stack.callback(part.stop)
@@ -239,10 +241,8 @@ def _running(settings: Settings) -> Running:
 def _eventing_folder() -> Path:
     """The folder eventing/ of the source tree, or where an installation keeps it. Raises NotFound when there
     is neither."""
-    for folder in (
-        Path(__file__).parents[3] / "eventing",
-        Path(sysconfig.get_path("data")) / "share" / "knoll" / "eventing",
-    ):
+    installed = Path(sysconfig.get_path("data")) / "share" / "knoll" / "eventing"
+    for folder in (Path(__file__).parents[3] / "eventing", installed):
         if folder.is_dir():
             return folder
     raise NotFound(
