@@ -14,6 +14,7 @@ from aiohttp import hdrs
 from multidict import istr
 
 from knoll import headers, media_types, paths, v2_parameters
+from knoll.codecs import CODECS
 from knoll.kube import annotations, labels
 
 pytestmark = pytest.mark.xdist_group("layout")  # so that one process parses the source, once
@@ -307,6 +308,40 @@ def test_only_one_module_knows_names_of_http_headers() -> None:
         or text.lower().startswith(("webhook-", "sec-fetch-", "x-knoll-", "x-model-"))
     }
     assert again == set()
+
+
+_KNOWS_CODECS = re.compile(r"from knoll\.(codecs|records\.signature) |\bcodec\b")
+
+
+def _named_kinds(tree: ast.Module) -> Iterator[str]:
+    """The kinds of codecs that a module names in a text. Names of tensors, keys that are read, and the only
+    field of an object of JSON are other things, whatever their words."""
+    others: list[ast.AST | None] = []
+    for node in ast.walk(tree):
+        match node:
+            case ast.Call(func=ast.Name("Tensor"), args=[name, *_]):
+                others.append(name)
+            case ast.Subscript(slice=key) | ast.Dict(keys=[key]):
+                others.append(key)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and node.value in [*CODECS] and node not in others:
+            yield node.value
+
+
+def test_only_codecs_and_the_default_of_a_signature_name_a_kind_of_codec() -> None:
+    """A new kind is a module and a line in the table: all that others ask of it, it answers itself."""
+    others = [one for one in MODULES if not _place(one).startswith("codecs/")]
+    named = {_place(one): {*_named_kinds(_tree(one))} for one in others if _KNOWS_CODECS.search(_text(one))}
+    assert {place: kinds for place, kinds in named.items() if kinds} == {"records/signature.py": {"tensor"}}
+
+
+@pytest.mark.parametrize(
+    "code",
+    ['one.codec == "image"', 'Tensor("x", "FP32", (-1,), "classes")', '{"image": 1, "latent": 2}'],
+    ids=["a comparison", "a declaration", "a table"],
+)
+def test_a_kind_of_codec_that_is_named_is_seen(code: str) -> None:
+    assert [*_named_kinds(ast.parse(code))]
 
 
 def _is_number(node: ast.expr) -> bool:

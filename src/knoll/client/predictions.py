@@ -146,7 +146,7 @@ def from_tensors(body: bytes, headers: Mapping[str, str]) -> PredictionList:
         return _listed(headers, [(dict(zip(columns, row, strict=True)), None) for row in rows])
     ((name, column),) = columns.items()
     meaning = meanings[name]
-    bounds = (meaning["low"], meaning["high"]) if meaning.get("codec") == "image" else None
+    bounds = (meaning["low"], meaning["high"]) if {"low", "high"} <= meaning.keys() else None
     return _listed(headers, [(one, bounds) for one in column])
 
 
@@ -165,7 +165,7 @@ def _listed(
 
 def _column(batch: "NDArray[Any]", meaning: Mapping[str, Any]) -> Sequence[Any]:
     """The rows of an output."""
-    labels = [str(one) for one in meaning["labels"]] if meaning.get("codec") == "classes" else []
+    labels = [str(one) for one in meaning.get("labels", ())]
     if not labels:
         return list(batch)
     from knoll.codecs.classes import label_row

@@ -1,4 +1,4 @@
-"""Between JSON and tensors: a module for each kind of codec that a signature can name.
+"""Between JSON and tensors: a module with one `Codec` for each kind that a signature can name.
 
     input codec  options              instance                                       tensor
     image        mode, width, height  {"b64": PNG or JPEG}, or pixels 0..255         float32 (C, H, W), 0..1
@@ -10,28 +10,29 @@
     image         low, high  (B, C, H, W) in [low, high], C is 1 or 3  {"b64": PNG}, or the PNG itself
     tensor        -          (B, ...)                                  nested lists
 
-A new codec is one function and one line in `DECODERS` or `ENCODERS`. Predictors run this without torch.
+A new kind is one module and one line in `CODECS`. Predictors run this without torch.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from knoll.codecs.classes import encode_classes
+from knoll.codecs.arrays import DTYPES, Array, check_tensor, read_typed
+from knoll.codecs.codec import Draw
 from knoll.codecs.example import example_instance, example_request
-from knoll.codecs.latent import decode_latent
-from knoll.codecs.picture import OVERSHOOT, decode_picture, encode_picture, encode_pictures
+from knoll.codecs.picture import in_grid
 from knoll.codecs.reading import Reading
-from knoll.codecs.tensor import DTYPES, Array, check_tensor, decode_tensor, encode_tensors, read_typed
+from knoll.codecs.table import CODECS
 from knoll.errors import InvalidInstance
+from knoll.media_types import JSON
 from knoll.records.signature import Signature, Tensor
 
 __all__ = [
+    "CODECS",
     "DECODERS",
     "DTYPES",
     "ENCODERS",
-    "OVERSHOOT",
     "Array",
     "Reading",
     "check_tensor",
@@ -40,19 +41,12 @@ __all__ = [
     "encode_picture",
     "example_instance",
     "example_request",
+    "first_picture",
     "read_typed",
 ]
 
-DECODERS: Mapping[str, Callable[[Any, Tensor, Reading], Array]] = {
-    "image": decode_picture,
-    "latent": decode_latent,
-    "tensor": decode_tensor,
-}
-ENCODERS: Mapping[str, Callable[[Array, Tensor], list[Any]]] = {
-    "classes": encode_classes,
-    "image": encode_pictures,
-    "tensor": encode_tensors,
-}
+DECODERS = {name: one.decode for name, one in CODECS.items() if one.decode}
+ENCODERS = {name: one.encode for name, one in CODECS.items() if one.encode}
 
 
 def decode(
@@ -89,6 +83,21 @@ def encode(outputs: Mapping[str, Array], signature: Signature) -> list[Any]:
     if len(columns) == 1:
         return next(iter(columns.values()))
     return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+
+
+def encode_picture(outputs: Mapping[str, Array], signature: Signature) -> bytes:
+    """The first output that is a picture, as PNG; several instances become a grid. Raises InvalidInstance if
+    no output is a picture."""
+    tensor, draw = first_picture(signature)
+    return in_grid([draw(row, tensor) for row in outputs[tensor.name]])
+
+
+def first_picture(signature: Signature) -> tuple[Tensor, Draw]:
+    """The first output that is a picture, and how it is drawn. Raises InvalidInstance if none is."""
+    for one in signature.outputs:
+        if draw := CODECS[one.codec].draw:
+            return one, draw
+    raise InvalidInstance("this model answers no pictures", fix=f"ask for {JSON}")
 
 
 def _decode_one(index: int, instance: Any, inputs: Sequence[Tensor], reading: Reading) -> dict[str, Array]:

@@ -3,19 +3,22 @@
 from collections.abc import Sequence
 from typing import Any
 
-from knoll.codecs.tensor import Array
+from knoll.codecs.arrays import Array
+from knoll.codecs.codec import Codec
 from knoll.records.signature import Tensor
 
-__all__ = ["encode_classes", "label_row"]
+__all__ = ["CLASSES", "label_row"]
 
 
-def encode_classes(batch: Array, tensor: Tensor) -> list[Any]:
+def _encode(batch: Array, tensor: Tensor) -> list[Any]:
     """(B, K) -> {"label", "probabilities"} for each row."""
-    labels = [str(label) for label in tensor.options["labels"]]
-    return [label_row(row, labels) for row in batch]
+    return [label_row(row, tensor.labels) for row in batch]
 
 
 def label_row(row: Array, labels: Sequence[str]) -> dict[str, Any]:
     """(K,) probabilities -> {"label", "probabilities"}."""
     shares = row.astype(float).tolist()
     return {"label": labels[int(row.argmax())], "probabilities": dict(zip(labels, shares, strict=True))}
+
+
+CLASSES = Codec("classes", encode=_encode)

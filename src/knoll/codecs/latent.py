@@ -4,15 +4,18 @@ from typing import Any
 
 import numpy as np
 
+from knoll.codecs.arrays import Array, read_typed
+from knoll.codecs.codec import Codec
 from knoll.codecs.reading import Reading
-from knoll.codecs.tensor import Array, read_typed
 from knoll.errors import InvalidInstance
 from knoll.records.signature import Tensor
 
-__all__ = ["decode_latent"]
+__all__ = ["LATENT"]
+
+_MOST = 10.0  # no normal random number lies further out
 
 
-def decode_latent(value: Any, tensor: Tensor, reading: Reading) -> Array:
+def _decode(value: Any, tensor: Tensor, reading: Reading) -> Array:
     """float32 (size,): the given vector, or normal random numbers, which a seed makes reproducible. Raises
     InvalidInstance."""
     size = tensor.options["size"]
@@ -25,3 +28,6 @@ def decode_latent(value: Any, tensor: Tensor, reading: Reading) -> Array:
         raise InvalidInstance("seed must be a whole number from 0 to 2^63 - 1")
     latent: Array = np.asarray(np.random.default_rng(seed).standard_normal(size, np.float32))
     return latent
+
+
+LATENT = Codec("latent", decode=_decode, example=lambda _: {"seed": 7}, usual=(-_MOST, _MOST), is_noise=True)

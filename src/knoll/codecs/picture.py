@@ -9,32 +9,34 @@ numbers up to 16 are nearly black, or have another white: a warning says so.
 import base64
 import io
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
+from knoll.codecs.arrays import Array, Warn, check_tensor, read_numbers
 from knoll.codecs.base64_text import read_base64
+from knoll.codecs.codec import Codec
 from knoll.codecs.raster import RasterLimits, fit_raster, open_raster
 from knoll.codecs.reading import Reading
-from knoll.codecs.tensor import Array, check_tensor, read_numbers
 from knoll.errors import InvalidInstance, InvalidPicture
-from knoll.media_types import JSON
-from knoll.records.signature import Signature, Tensor
+from knoll.records.signature import Tensor
 
-__all__ = ["OVERSHOOT", "decode_picture", "encode_picture", "encode_pictures", "shown_tensor"]
+__all__ = ["IMAGE", "in_grid", "shown_tensor"]
 
-OVERSHOOT = 0.1  # how far resampling carries fractions out of 0..1
+_OVERSHOOT = 0.1  # how far resampling carries fractions out of 0..1
+_SLACK = 0.001  # how far rounding carries a tensor out of 0..1
 _DARK = 16  # fractions up to this are no pixels of 0..255; some data sets have 8 or 16 for white
 _CHANNELS = {"L": 1, "RGB": 3}
+_IN_SHELL = r"""{\"b64\": \"$(base64 < picture.png | tr -d '\n')\"}"""
 # A request is answered while somebody waits. These pixels take a core two seconds.
 _LIMITS = RasterLimits(scanned_pixels=300_000_000)
 
-_Warn = Callable[[str], None]
+_MOST_EXAMPLE = 4_000_000  # pixels; of one colour, they are a few KB as PNG
 
 
-def decode_picture(value: Any, tensor: Tensor, reading: Reading) -> Array:
+def _decode(value: Any, tensor: Tensor, reading: Reading) -> Array:
     """A picture of any size -> float32 (C, H, W) in [0, 1]. Raises InvalidInstance, and what `reading`
     raises."""
     if isinstance(value, dict) and len(value) == 1 and set(value) <= {"image", "image_bytes"}:
@@ -52,18 +54,38 @@ def decode_picture(value: Any, tensor: Tensor, reading: Reading) -> Array:
     return np.ascontiguousarray(pixels.transpose(2, 0, 1))
 
 
-def encode_pictures(batch: Array, tensor: Tensor) -> list[Any]:
+def _encode(batch: Array, tensor: Tensor) -> list[Any]:
     """(B, C, H, W) -> one {"b64": PNG} each."""
-    return [{"b64": base64.b64encode(_to_png(_to_picture(row, tensor))).decode()} for row in batch]
+    return [_in_json(_drawn(row, tensor)) for row in batch]
 
 
-def encode_picture(outputs: Mapping[str, Array], signature: Signature) -> bytes:
-    """The first output that is a picture, as PNG; several instances become a grid. Raises InvalidInstance if
-    no output is a picture."""
-    tensor = next((one for one in signature.outputs if one.codec == "image"), None)
-    if tensor is None:
-        raise InvalidInstance("this model answers no pictures", fix=f"ask for {JSON}")
-    pictures = [_to_picture(row, tensor) for row in outputs[tensor.name]]
+def _example(tensor: Tensor) -> Any:
+    """A black picture; None if it would be large."""
+    width, height = tensor.options["width"], tensor.options["height"]
+    if width * height > _MOST_EXAMPLE:
+        return None
+    return _in_json(Image.new(tensor.options["mode"], (width, height)))
+
+
+def _fitted_tensor(batch: Array, warn: Warn) -> Array:
+    """The tensor of a picture lies in 0..1. One of 0..255 would be answered, but wrongly."""
+    if not batch.size:
+        return batch
+    low, high = float(batch.min()), float(batch.max())
+    most = _OVERSHOOT + _SLACK
+    if low < -most or high > 1 + most:
+        raise InvalidInstance(
+            f"its values lie in {low:g}..{high:g}, those of a picture in 0..1",
+            fix="scale them to 0..1: divide pixels by 255 if white is 255",
+        )
+    if low < -_SLACK or high > 1 + _SLACK:
+        warn(f"its values were clipped to 0..1: they lie in {low:g}..{high:g}")
+        return batch.clip(0, 1)
+    return batch
+
+
+def in_grid(pictures: Sequence[Image.Image]) -> bytes:
+    """A PNG of all of them, which have one size."""
     columns = math.ceil(math.sqrt(len(pictures)))
     width, height = pictures[0].size
     grid = Image.new(pictures[0].mode, (width * columns, height * math.ceil(len(pictures) / columns)))
@@ -72,7 +94,7 @@ def encode_picture(outputs: Mapping[str, Array], signature: Signature) -> bytes:
     return _to_png(grid)
 
 
-def _fitted(picture: Image.Image, mode: str, size: tuple[int, int], warn: _Warn) -> Image.Image:
+def _fitted(picture: Image.Image, mode: str, size: tuple[int, int], warn: Warn) -> Image.Image:
     if picture.size != size:
         warn("its {}x{} pixels were resized to {}x{}".format(*picture.size, *size))
     if picture.mode != mode:
@@ -92,7 +114,7 @@ def _from_file(value: Mapping[str, Any], mode: str, size: tuple[int, int], readi
         raise InvalidInstance(f"its picture cannot be read: {error}", fix=error.fix) from error
 
 
-def _from_pixels(value: Any, warn: _Warn) -> Image.Image:
+def _from_pixels(value: Any, warn: Warn) -> Image.Image:
     pixels = read_numbers(value)
     if pixels.ndim == 3 and pixels.shape[2] == 1:
         pixels = pixels[:, :, 0]
@@ -105,7 +127,7 @@ def _from_pixels(value: Any, warn: _Warn) -> Image.Image:
     return Image.fromarray(np.rint(_scaled(pixels, warn)).astype(np.uint8))
 
 
-def _scaled(pixels: Array, warn: _Warn) -> Array:
+def _scaled(pixels: Array, warn: Warn) -> Array:
     """The pixels in 0..255. Raises InvalidInstance if they lie elsewhere, or if white is unknown."""
     if pixels.dtype.kind == "b":
         warn("true was taken as white and false as black")
@@ -128,8 +150,8 @@ def _scaled(pixels: Array, warn: _Warn) -> Array:
     return pixels
 
 
-def _from_parts(pixels: Array, low: float, high: float, warn: _Warn) -> Array:
-    if low < -OVERSHOOT or high > 1 + OVERSHOOT:
+def _from_parts(pixels: Array, low: float, high: float, warn: Warn) -> Array:
+    if low < -_OVERSHOOT or high > 1 + _OVERSHOOT:
         raise InvalidInstance(
             f"its pixels are fractions in {low:g}..{high:g}",
             fix="send numbers in 0..255, or fractions in 0..1",
@@ -149,11 +171,27 @@ def shown_tensor(row: Array, low: float, high: float) -> Image.Image:
     return Image.fromarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels)
 
 
-def _to_picture(row: Array, tensor: Tensor) -> Image.Image:
+def _drawn(row: Array, tensor: Tensor) -> Image.Image:
     return shown_tensor(row, tensor.options["low"], tensor.options["high"])
+
+
+def _in_json(picture: Image.Image) -> dict[str, str]:
+    return {"b64": base64.b64encode(_to_png(picture)).decode()}
 
 
 def _to_png(picture: Image.Image) -> bytes:
     body = io.BytesIO()
     picture.save(body, "PNG")
     return body.getvalue()
+
+
+IMAGE = Codec(
+    "image",
+    decode=_decode,
+    example=_example,
+    usual=(-_SLACK, 1 + _SLACK),
+    fitted=_fitted_tensor,
+    shell=_IN_SHELL,
+    encode=_encode,
+    draw=_drawn,
+)

@@ -20,7 +20,7 @@ from zlib import crc32
 
 import numpy as np
 
-from knoll.codecs import Array
+from knoll.codecs import CODECS, Array
 from knoll.records.outputs import classes_name
 from knoll.records.signature import Signature, Tensor
 
@@ -65,10 +65,10 @@ class Bins:
 def bins_of(signature: Signature) -> Bins:
     """The bins of the first output that has any."""
     for one in signature.outputs:
-        if one.codec == "classes":
-            return _classes(one.name, [str(label) for label in one.options["labels"]])
+        if one.labels:
+            return _classes(one.name, one.labels)
     for one in signature.outputs:
-        if one.codec == "tensor" and prod(one.shape[1:]) == 1:
+        if CODECS[one.codec].has_bare_numbers and prod(one.shape[1:]) == 1:
             return _numbers(one)
     return Bins(SAME, 2, lambda _: None)
 

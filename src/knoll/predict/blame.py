@@ -8,18 +8,13 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from knoll.codecs import Array, decode
+from knoll.codecs import CODECS, Array, decode
 from knoll.predict.loading import Version
 from knoll.records.signature import Tensor
 
 __all__ = ["Usual"]
 
 _Range = tuple[Array, Array]
-
-_KNOWN = {
-    "image": (np.asarray(-0.001), np.asarray(1.001)),
-    "latent": (np.asarray(-10.0), np.asarray(10.0)),  # no normal random number lies further out
-}
 
 
 class Usual:
@@ -42,8 +37,8 @@ class Usual:
 
 
 def _range(tensor: Tensor, samples: list[Array]) -> _Range | None:
-    if tensor.codec in _KNOWN:
-        return _KNOWN[tensor.codec]
+    if usual := CODECS[tensor.codec].usual:
+        return np.asarray(usual[0]), np.asarray(usual[1])
     if not samples or len({one.shape for one in samples}) > 1:
         return None
     batch = np.concatenate(samples).astype(np.float64)

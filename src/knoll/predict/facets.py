@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from knoll.codecs import Array, decode
+from knoll.codecs import CODECS, Array, decode
 from knoll.records.facets import FACET_BINS, MOST_FACETS
 from knoll.records.samples import Sample
 from knoll.records.signature import Signature, Tensor
@@ -101,7 +101,7 @@ def _numbers(answer: Any) -> Array | None:
 
 def _facets_of_row(signature: Signature, rows: Mapping[str, Array]) -> Iterator[tuple[str, float]]:
     for tensor in (*signature.inputs, *signature.outputs):
-        if tensor.name in rows and tensor.codec != "latent":  # noise of clients
+        if tensor.name in rows and not CODECS[tensor.codec].is_noise:
             yield from _facets_of_tensor(tensor, rows[tensor.name])
 
 
@@ -109,7 +109,7 @@ def _facets_of_tensor(tensor: Tensor, row: Array) -> Iterator[tuple[str, float]]
     flat = np.asarray(row).reshape(-1)
     if not flat.size:
         return
-    if tensor.codec == "classes":
+    if tensor.labels:
         yield f"{tensor.name} highest", float(flat.max())
     elif flat.size == 1:
         yield tensor.name, float(flat[0])

@@ -60,8 +60,8 @@ class Feedback:
     @cached_property
     def classes(self) -> Sequence[str]:
         """The labels that the version knows; none if it has not one output with classes."""
-        found = [one for one in self.signature.outputs if one.codec == "classes"]
-        return [str(label) for label in found[0].options["labels"]] if len(found) == 1 else []
+        found = [one.labels for one in self.signature.outputs if one.labels]
+        return found[0] if len(found) == 1 else ()
 
     @cached_property
     def _digests(self) -> Mapping[str, str]:
@@ -72,7 +72,7 @@ class Feedback:
         """Add the labels of a batch of outputs to those that were answered."""
         classes = self.classes
         for one in self.signature.outputs if classes else ():
-            if one.codec == "classes" and len(answered) <= MOST_ANSWERS:
+            if one.labels and len(answered) <= MOST_ANSWERS:
                 answered += [classes[index] for index in np.argmax(outputs[one.name], axis=1)]
 
     def id_of(self, body: bytes, answered: Sequence[str], nonce: str = "") -> Mapping[str, str]:

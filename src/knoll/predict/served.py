@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from knoll.codecs import Array, Reading, decode, example_request
+from knoll.codecs import CODECS, Array, Reading, decode, example_request
 from knoll.errors import InvalidInstance, Unavailable
 from knoll.headers import RETRY_AFTER
 from knoll.paths import V2_MODEL, path_of
@@ -79,7 +79,7 @@ class Served:
             with self._turn(body), work.reading():
                 instances = read_v1(body, headers, work.keep)
             decoded = self._decoded(instances, self._turn(body), work, warnings.append)
-            pictures = [one.name for one in self.version.signature.outputs if one.codec == "image"]
+            pictures = [one.name for one in self.version.signature.outputs if CODECS[one.codec].draw]
             batches, answered = self._noted(self._run_all(decoded, len(instances), pictures, work))
             answer, id = answer_v1(batches, self.version.signature, headers, self.name, warnings), new_id()
             if self.recorder:

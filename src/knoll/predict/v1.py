@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from knoll.codecs import Array, encode, encode_picture
+from knoll.codecs import Array, encode, encode_picture, first_picture
 from knoll.errors import InvalidInstance
 from knoll.headers import ACCEPT, CONTENT_TYPE
-from knoll.media_types import JSON, PNG
+from knoll.media_types import PNG
 from knoll.predict.answer import Answer, in_json, told_in_header
 from knoll.predict.cloud_events import unwrap, wrap
 from knoll.predict.json_body import read_json
@@ -56,8 +56,7 @@ def answer_v1(
 
 
 def _picture(batches: Iterable[Mapping[str, Array]], signature: Signature, warnings: list[str]) -> Answer:
-    if not any(one.codec == "image" for one in signature.outputs):
-        raise InvalidInstance("this model answers no pictures", fix=f"ask for {JSON}")
+    first_picture(signature)  # before the graph runs
     parts = list(batches)
     outputs = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     headers = {CONTENT_TYPE: PNG, **told_in_header(_told(warnings))}

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from knoll.codecs import DTYPES, OVERSHOOT, Array, check_tensor, read_typed
+from knoll.codecs import CODECS, DTYPES, Array, check_tensor, read_typed
 from knoll.errors import InvalidInstance
 from knoll.records.signature import Tensor
 from knoll.v2_parameters import BINARY_SIZE
@@ -14,7 +14,6 @@ from knoll.v2_parameters import BINARY_SIZE
 __all__ = ["read_input"]
 
 _MOST_SIDES = 32  # numpy's own limit lies between 32 and 64
-_SLACK = 0.001  # how far rounding carries a picture's tensor out of 0..1
 
 
 def read_input(
@@ -37,7 +36,7 @@ def read_input(
             raise InvalidInstance(f"it needs either data or {BINARY_SIZE}")
         array = _from_json(data, shape, tensor, told) if raw is None else _from_bytes(raw, shape, tensor)
         check_tensor(array, tensor.shape)
-        return _in_range(array, tensor, told)
+        return CODECS[tensor.codec].fitted(array, told)
     except InvalidInstance as error:
         raise InvalidInstance(f"input {tensor.name!r}: {error}", fix=error.fix) from error
 
@@ -76,20 +75,3 @@ def _reshape(array: Array, shape: Sequence[int]) -> Array:
     if math.prod(shape) != array.size:
         raise InvalidInstance(f"its shape {list(shape)} needs {math.prod(shape)} numbers, not {array.size}")
     return array.reshape(shape)
-
-
-def _in_range(array: Array, tensor: Tensor, warn: Callable[[str], None]) -> Array:
-    """The tensor of a picture lies in 0..1. One of 0..255 would be answered, but wrongly."""
-    if tensor.codec != "image" or not array.size:
-        return array
-    low, high = float(array.min()), float(array.max())
-    most = OVERSHOOT + _SLACK
-    if low < -most or high > 1 + most:
-        raise InvalidInstance(
-            f"its values lie in {low:g}..{high:g}, those of a picture in 0..1",
-            fix="scale them to 0..1: divide pixels by 255 if white is 255",
-        )
-    if low < -_SLACK or high > 1 + _SLACK:
-        warn(f"its values were clipped to 0..1: they lie in {low:g}..{high:g}")
-        return array.clip(0, 1)
-    return array

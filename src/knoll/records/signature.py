@@ -1,6 +1,7 @@
 """The signature of a version, signature.json: how requests become tensors, and how tensors become answers."""
 
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from pydantic import with_config
 
@@ -9,9 +10,10 @@ from knoll.ports import Bucket
 from knoll.records.manifest import version_uri
 from knoll.records.record import LENIENT, Fields, Record, read_some, reader
 
-__all__ = ["SIGNATURE", "Signature", "Tensor", "load_signature", "read_signature"]
+__all__ = ["PLAIN", "SIGNATURE", "Signature", "Tensor", "load_signature", "read_signature"]
 
 SIGNATURE = "signature.json"
+PLAIN = "tensor"  # the codec of plain numbers
 
 
 @with_config(LENIENT)
@@ -20,14 +22,21 @@ class Tensor:
     """One input or output of the graph.
 
     `datatype` is one of the open inference protocol: FP32, INT64, ... `shape` has -1 for the batch. `codec`
-    names the conversion from or to JSON, which `knoll.codecs` has, and `options` are its options.
+    names the conversion from or to JSON, which `knoll.codecs` has, and `options` are its options. Two of them
+    have one meaning in all codecs: the output has a number for each of `labels`, of which the highest is the
+    answer; `low` and `high` are the numbers of black and white.
     """
 
     name: str
     datatype: str
     shape: tuple[int, ...]
-    codec: str = "tensor"
+    codec: str = PLAIN
     options: Fields = field(default_factory=dict)
+
+    @cached_property
+    def labels(self) -> tuple[str, ...]:
+        """The classes between which the output chooses; empty if it chooses between none."""
+        return tuple(map(str, self.options.get("labels") or ()))
 
 
 @with_config(LENIENT)

@@ -31,7 +31,7 @@ def why_change_is_refused(change: str) -> str:
 
 def _classes_changed(old: Sequence[str], new: Sequence[str]) -> Iterator[str]:
     if set(old) != set(new):
-        yield _came_and_went("classes", old, new)
+        yield f"classes {_came_and_went(old, new)}"
     elif old != new:
         yield "its classes are in another order"
 
@@ -39,7 +39,7 @@ def _classes_changed(old: Sequence[str], new: Sequence[str]) -> Iterator[str]:
 def _tensors_changed(kind: str, old: Sequence[Tensor], new: Sequence[Tensor]) -> Iterator[str]:
     before, after = ({one.name: one for one in tensors} for tensors in (old, new))
     if set(before) != set(after):
-        yield _came_and_went(f"{kind}s", [*before], [*after])
+        yield f"{kind}s {_came_and_went([*before], [*after])}"
     for name in sorted(set(before) & set(after)):
         for what, was, is_now in zip(
             ("shape", "datatype", "codec"), _form(before[name]), _form(after[name]), strict=True
@@ -49,19 +49,19 @@ def _tensors_changed(kind: str, old: Sequence[Tensor], new: Sequence[Tensor]) ->
 
 
 def _form(tensor: Tensor) -> tuple[str, str, str]:
-    """Shape, datatype and codec. The shape of an output of classes follows from them."""
-    shape = "" if tensor.codec == "classes" else str(list(tensor.shape))
+    """Shape, datatype and codec. The shape of an output with labels follows from them."""
+    shape = "" if tensor.labels else str(list(tensor.shape))
     return shape, tensor.datatype, tensor.codec
 
 
 def _classes(signature: Signature) -> list[str]:
-    return [str(label) for one in signature.outputs for label in one.options.get("labels") or ()]
+    return [label for one in signature.outputs for label in one.labels]
 
 
-def _came_and_went(what: str, old: Sequence[str], new: Sequence[str]) -> str:
+def _came_and_went(old: Sequence[str], new: Sequence[str]) -> str:
     gone, come = sorted(set(old) - set(new)), sorted(set(new) - set(old))
     words = (("without", gone), ("with the new", come))
-    return f"{what} " + " and ".join(f"{word} {_some(names, ', ')}" for word, names in words if names)
+    return " and ".join(f"{word} {_some(names, ', ')}" for word, names in words if names)
 
 
 def _some(words: Sequence[str], between: str) -> str:

@@ -3,6 +3,7 @@
 import json
 import shlex
 
+from knoll.codecs import CODECS, example_instance
 from knoll.markdown import code, fenced, paragraph, section, shortened, table
 from knoll.paths import predict_path
 from knoll.quoting import escaped
@@ -36,11 +37,10 @@ def calls_section(facts: CardFacts) -> str:
 def _request(model: str, signature: Signature, sample: Sample) -> str:
     """A command that sends one instance. What is too long to be typed comes from a file."""
     place = f'"$KNOLL_URL{predict_path(model)}"'
-    codecs = [one.codec for one in signature.inputs]
-    if codecs == ["image"]:
-        picture = "$(base64 < picture.png | tr -d '\\n')"
-        return f'curl {place} \\\n  -d "{{\\"instances\\": [{{\\"b64\\": \\"{picture}\\"}}]}}"'
-    instance = {"seed": 7} if codecs == ["latent"] else sample.instance
+    only = CODECS[signature.inputs[0].codec] if len(signature.inputs) == 1 else None
+    if only and only.shell:
+        return f'curl {place} \\\n  -d "{{\\"instances\\": [{only.shell}]}}"'
+    instance = example_instance(signature) if only and only.is_noise else sample.instance
     told = escaped(json.dumps(instance))
     if len(told) > _LONGEST:
         return f"jq '{{instances: [.samples[0].instance]}}' {SAMPLES} |\n  curl {place} -d @-"

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 import torch
 from torch import nn
 
+from knoll.codecs.latent import LATENT
+from knoll.codecs.picture import IMAGE
 from knoll.families.base import Batch, Examples, Export, ExportPart
 from knoll.families.dcgan.declaration import DcganConfig
 from knoll.families.dcgan.networks import SIDE, draw_latents, generate
@@ -41,8 +43,8 @@ class DcganExport(ExportPart[DcganConfig]):
     def export(self, networks: nn.ModuleDict, examples: Examples, config: DcganConfig) -> Export:
         """The generator. Samples are whole latent vectors, which mean the same everywhere."""
         latents = (draw_latents(_SAMPLES, config.latent, config.seed) * 1e4).round() / 1e4
-        latent = Tensor("latent", "FP32", (-1, config.latent), "latent", {"size": config.latent})
-        image = Tensor("image", "FP32", (-1, 3, SIDE, SIDE), "image", {"low": -1, "high": 1})
+        latent = Tensor("latent", "FP32", (-1, config.latent), LATENT.name, {"size": config.latent})
+        image = Tensor("image", "FP32", (-1, 3, SIDE, SIDE), IMAGE.name, {"low": -1, "high": 1})
         return Export(
             module=networks["generator"].cpu().eval(),
             signature=Signature((latent,), (image,)),

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 
 from torch import nn
 
+from knoll.codecs.classes import CLASSES
+from knoll.codecs.picture import IMAGE
 from knoll.families.base import Batch, Examples, Export, ExportPart, draw_rows
 from knoll.families.image.confusion import count_confusion, draw_confusion
 from knoll.families.image.declaration import ImageClassifierConfig
@@ -43,8 +45,8 @@ class ImageExport(ExportPart[ImageClassifierConfig]):
         return Export(
             module=nn.Sequential(networks["classifier"], nn.Softmax(dim=1)).cpu().eval(),
             signature=Signature(
-                (Tensor("image", "FP32", shape, "image", size),),
-                (Tensor("probabilities", "FP32", (-1, len(labels)), "classes", {"labels": labels}),),
+                (Tensor("image", "FP32", shape, IMAGE.name, size),),
+                (Tensor("probabilities", "FP32", (-1, len(labels)), CLASSES.name, {"labels": labels}),),
             ),
             samples=samples,
             sample_inputs=self.served_inputs((chosen,), config),

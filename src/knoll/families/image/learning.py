@@ -86,7 +86,7 @@ class ImageLearning(LearningPart[ImageClassifierConfig]):
         size = {name: examples.about[name] for name in ("mode", "width", "height")}
         if {**image.options, **size} != {**image.options}:
             raise Rejected("its pictures have another size or mode")
-        labels = [str(label) for label in answer.options["labels"]]
+        labels = answer.labels
         some = parts(pixels, config.batch_size)
         answers = torch.cat([served.answer((part.float() / 255,))[0] for part in some])
         unknown = answers.new_zeros(len(answers))

@@ -1,0 +1,13 @@
+"""The kinds of codecs by the names that signatures have for them."""
+
+from collections.abc import Mapping
+
+from knoll.codecs.classes import CLASSES
+from knoll.codecs.codec import Codec
+from knoll.codecs.latent import LATENT
+from knoll.codecs.picture import IMAGE
+from knoll.codecs.tensor import TENSOR
+
+__all__ = ["CODECS"]
+
+CODECS: Mapping[str, Codec] = {one.name: one for one in (CLASSES, IMAGE, LATENT, TENSOR)}
