@@ -103,7 +103,8 @@ def test_what_an_answer_is_not_is_told(predict: Ask) -> None:
         ("shade", "nowhere.png", NotFound, "nowhere.png: there is no such file"),
         ("shade", b"GIF89a", InvalidData, "neither a PNG, nor a JPEG, nor JSON"),
         ("shade", [], InvalidInstance, "an empty list"),
-        ("shade", [float("nan")], InvalidInstance, "cannot be sent as JSON"),
+        ("shade", [float("nan")], InvalidInstance, "as JSON: a number in it is NaN or infinite"),
+        ("shade", {(1, 2): 3}, InvalidInstance, "as JSON: something in it is no object, list, text, number"),
         ("shade", {1}, InvalidInstance, "a value of the type set cannot be sent"),
         ("shade", np.ones((1, 5, 4)), InvalidInstance, "the shape [1, 5, 4], not [-1, 1, 4, 4]"),
         ("shade", np.ones((1, 4, 4)) * 7, InvalidInstance, "its values lie in 7..7"),
@@ -192,7 +193,7 @@ def test_what_was_converted_is_told(predict: Ask) -> None:
 
 @pytest.mark.parametrize("url", ["nowhere", "ftp://x", "http://", "http://x:port"])
 def test_what_is_no_url_is_refused_at_once(asking: Ask, url: str) -> None:
-    with pytest.raises(Rejected, match="is no URL"):
+    with pytest.raises(Rejected, match="is no URL of a server"):
         asking(url, lambda client: client.models())
 
 

@@ -15,6 +15,7 @@ from typing import Any
 from knoll.data_layout import PICTURES
 from knoll.errors import InvalidData, InvalidInstance, NotFound
 from knoll.foreign_kinds import is_picture
+from knoll.json_faults import why_unwritable
 from knoll.quantities import in_words
 from knoll.quoting import escaped
 from knoll.request_limits import BODY_LIMIT
@@ -63,7 +64,10 @@ def v1_body(given: Any) -> bytes:
     try:
         text = json.dumps({"instances": instances}, default=_plain, allow_nan=False)
     except (RecursionError, TypeError, ValueError) as error:
-        raise InvalidInstance(f"it cannot be sent as JSON: {error}", fix="give finite numbers") from error
+        raise InvalidInstance(
+            f"it cannot be sent as JSON: {why_unwritable(error)}",
+            fix="give texts, finite numbers, and lists and dicts of them with texts as keys",
+        ) from error
     return bounded(text.encode())
 
 

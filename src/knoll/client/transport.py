@@ -19,10 +19,14 @@ def settings_of_http(url: str, headers: Mapping[str, str]) -> dict[str, Any]:
     """How a client of httpx is made. Raises Rejected if that is no URL."""
     try:
         parts = httpx.URL(url)
-    except httpx.InvalidURL as error:
-        raise Rejected(f"{url!r} is no URL: {error}", fix="as in http://127.0.0.1:8080") from error
-    if parts.scheme not in ("http", "https") or not parts.host:
-        raise Rejected(f"{url!r} is no URL of a server", fix="as in http://127.0.0.1:8080")
+        is_of_server = parts.scheme in ("http", "https") and bool(parts.host)
+    except httpx.InvalidURL:
+        is_of_server = False
+    if not is_of_server:
+        raise Rejected(
+            f"{url!r} is no URL of a server",
+            fix="give http:// or https://, a host, and a port if it has one, as in http://127.0.0.1:8080",
+        )
     return {"headers": dict(headers), "trust_env": False}
 
 
