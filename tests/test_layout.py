@@ -3,7 +3,7 @@
 import ast
 import re
 import tomllib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from pathlib import Path
 from types import ModuleType
@@ -367,13 +367,27 @@ def test_exit_codes_have_names() -> None:
     assert numbered == set()
 
 
-def test_each_class_has_a_name_of_its_own() -> None:
+def _classes(tree: ast.Module) -> Iterator[str]:
+    yield from (node.name for node in ast.walk(tree) if isinstance(node, ast.ClassDef))
+
+
+def _aliases(tree: ast.Module) -> Iterator[str]:
+    """The names that a module gives to types. What typer is told of an argument is none."""
+    for node in tree.body:
+        match node:
+            case ast.Assign(targets=[ast.Name(name)], value=ast.Subscript() | ast.BinOp() as value):
+                is_of_typer = "typer." in ast.unparse(value)
+                if name.lstrip("_")[:1].isupper() and not name.isupper() and not is_of_typer:
+                    yield name
+
+
+@pytest.mark.parametrize("names_of", [_classes, _aliases], ids=["class", "alias"])
+def test_each_class_and_each_alias_has_a_name_of_its_own(names_of: Callable[[ast.Module], Any]) -> None:
     """Private ones, too: a name is one thing, wherever it is read."""
     homes: dict[str, list[str]] = {}
     for path in MODULES:
-        for node in _nodes(path):
-            if isinstance(node, ast.ClassDef):
-                homes.setdefault(node.name, []).append(_place(path))
+        for name in names_of(_tree(path)):
+            homes.setdefault(name, []).append(_place(path))
     assert {name: places for name, places in homes.items() if len(places) > 1} == {}
 
 

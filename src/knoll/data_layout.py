@@ -38,7 +38,7 @@ _TRAIN = {"train", "training"}
 _SCORE = {"val", "valid", "validation", "test", "testing", "eval"}
 _LISTED = 5
 _RULE = "keep the files of each class in one folder, <class>/<name>.png"
-_Path = tuple[str, ...]
+_Folders = tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -152,14 +152,14 @@ def listed(names: Sequence[str]) -> str:
     return ", ".join(map(escaped, names[:_LISTED])) + more
 
 
-def _folders(key: str) -> _Path:
+def _folders(key: str) -> _Folders:
     """The folders of a key, in NFC, without archives."""
     return tuple(
         normal(part) for part in key.split("/")[:-1] if part not in {"", "."} and not is_archive(part)
     )
 
 
-def _without_wrapper(paths: Mapping[str, _Path]) -> Mapping[str, _Path]:
+def _without_wrapper(paths: Mapping[str, _Folders]) -> Mapping[str, _Folders]:
     """The paths without the folders that hold all others."""
     while paths and all(len(path) > 1 for path in paths.values()):
         if len({path[0] for path in paths.values()}) > 1:
@@ -173,7 +173,7 @@ def _are_splits(names: Sequence[str]) -> bool:
     return found <= _TRAIN | _SCORE and bool(found & _TRAIN) and bool(found & _SCORE)
 
 
-def _of_splits(paths: Mapping[str, _Path], splits: Sequence[str]) -> Layout:
+def _of_splits(paths: Mapping[str, _Folders], splits: Sequence[str]) -> Layout:
     by_split = {name: {path[1] for path in paths.values() if path[0] == name} for name in splits}
     classes = set().union(*by_split.values())
     for name, found in by_split.items():
@@ -187,7 +187,7 @@ def _of_splits(paths: Mapping[str, _Path], splits: Sequence[str]) -> Layout:
     return Layout({key: path[1] for key, path in paths.items()}, held_out, tuple(splits))
 
 
-def _ambiguous(paths: Mapping[str, _Path]) -> InvalidData:
+def _ambiguous(paths: Mapping[str, _Folders]) -> InvalidData:
     deepest = max(paths.values(), key=lambda path: (len(path), path))
     firsts = sorted({path[0] for path in paths.values()})
     lasts = sorted({path[-1] for path in paths.values()})

@@ -16,7 +16,7 @@ _BYTES = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16B": 2}  # of a pixel as Pillow
 _STRIP_BYTES = 32  # of a pixel in the strip whose colours are converted
 _WEIGHTS = 16  # bytes for each pixel of a side while a picture is resized
 
-Size = tuple[int, int]
+PixelSize = tuple[int, int]
 
 
 @dataclass(frozen=True)
@@ -24,16 +24,16 @@ class Stored:
     """A picture as its file has it, and its size and mode as shown. If it is read twice, both pictures are
     kept. `coefficients` is how many numbers of 2 bytes a JPEG keeps for each pixel until its last scan."""
 
-    size: Size
+    size: PixelSize
     mode: str
-    shown: Size
+    shown: PixelSize
     flat_mode: str
     is_turned: bool
     is_read_twice: bool
     coefficients: float
 
 
-def decoding_memory(stored: Stored, wanted_mode: str, wanted: Size) -> int:
+def decoding_memory(stored: Stored, wanted_mode: str, wanted: PixelSize) -> int:
     """The most bytes at a time while a picture is decoded, shown, and fitted to a mode and a size."""
     flat, (width, height) = stored.flat_mode, stored.size
     raw, still = _image(stored.size, stored.mode), _image(stored.shown, flat)
@@ -50,7 +50,7 @@ def decoding_memory(stored: Stored, wanted_mode: str, wanted: Size) -> int:
     )
 
 
-def _image(size: Size, mode: str) -> int:
+def _image(size: PixelSize, mode: str) -> int:
     """The bytes of a picture: each row has a pointer, and starts at a multiple of 4."""
     width, height = size
     return height * (8 + (width * _BYTES.get(mode, 4) + 3) // 4 * 4)

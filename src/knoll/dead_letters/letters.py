@@ -32,7 +32,7 @@ State = Literal["Dead", "Wanted", "Replayed"]
 _ADDRESS = re.compile(r"https?://(?P<hostname>[^./:]+)[^/]*(/triggers/[^/]+/(?P<trigger>[^/]+))?")
 _THREADS = 16
 _LOG = logging.getLogger(__name__)
-_Read = DeathRecord | Resend | KnollError | None
+_LetterRecord = DeathRecord | Resend | KnollError | None
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,7 @@ def list_letters(bucket: Bucket) -> list[str]:
     return sorted({one.letter for one in list_letter_objects(bucket) if not one.is_wish})
 
 
-def _read(one: LetterObject, bucket: Bucket) -> _Read:
+def _read(one: LetterObject, bucket: Bucket) -> _LetterRecord:
     """The record, or why it cannot be read: one letter must not hide the others."""
     try:
         return find_letter_object(one, bucket)
@@ -124,7 +124,7 @@ def _read(one: LetterObject, bucket: Bucket) -> _Read:
 
 
 def _by_letter(
-    objects: Iterable[LetterObject], read: Iterable[_Read]
+    objects: Iterable[LetterObject], read: Iterable[_LetterRecord]
 ) -> Mapping[str, Mapping[str, DeathRecord | Resend | KnollError]]:
     """The records of each letter by their names. A folder without a death is no letter. Records that are gone
     are left out."""

@@ -29,10 +29,10 @@ from knoll.quoting import escaped
 from knoll.request_limits import CLIENT_GONE
 from knoll.router.request_body import BodyTooLarge, read_body
 
-__all__ = ["Front", "Posted", "Reply", "Subscriber", "listen"]
+__all__ = ["Front", "HttpSubscriber", "Posted", "Reply", "listen"]
 
 Reply = tuple[int, Mapping[str, str], bytes]
-Subscriber = Callable[[Mapping[str, str], bytes], Reply]
+HttpSubscriber = Callable[[Mapping[str, str], bytes], Reply]
 
 
 _THREADS = 40
@@ -44,7 +44,7 @@ _NAMES = ("127.0.0.1", "localhost")
 class Posted:
     """What answers a POST, and the most bytes that the POST may have."""
 
-    subscriber: Subscriber
+    subscriber: HttpSubscriber
     limit: int = EVENT_LIMIT
 
 
@@ -77,7 +77,7 @@ class Front:
         bound: socket.socket,
         *,
         token: str,
-        broker: Subscriber,
+        broker: HttpSubscriber,
         functions: Mapping[str, Posted],
         routes: Sequence[BaseRoute] = (),
         lifespan: Callable[[], AbstractAsyncContextManager[object]] = nullcontext,

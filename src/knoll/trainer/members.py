@@ -16,14 +16,14 @@ from knoll.records.dataset import DatasetObject
 from knoll.trainer.archives import BadMember, Member, read_directory
 from knoll.trainer.objects import Objects
 
-__all__ = ["BUNDLES", "FileReader", "Place"]
+__all__ = ["BUNDLES", "FileReader", "Listed", "Place"]
 
 _BUNDLE = 4 * 2**20  # bytes that are fetched together
 _GAP = 4 * 2**10  # bytes between two reads that follow each other
 _RECENT = 4  # bundles in memory
 BUNDLES = _RECENT * _BUNDLE  # bytes
 
-_Found = tuple[str, "Place | str | BadMember"]
+Listed = tuple[str, "Place | str | BadMember"]  # by name: where it is, why it is no data, or its fault
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class FileReader:
             return self._objects.whole(one)
         return self._objects.kept(one, member.place, lambda: member.unpack(self._packed(place, member)))
 
-    def directory(self, one: DatasetObject, room: int) -> list[_Found]:
+    def directory(self, one: DatasetObject, room: int) -> list[Listed]:
         """The members of an archive, as `read_directory` has them, with their places."""
         if one.size <= _BUNDLE:
             file: IO[bytes] = io.BytesIO(self._objects.whole(one))
@@ -126,7 +126,7 @@ class _Remote:
         return self._body[start - self._block.start : end - self._block.start]
 
 
-def _placed(one: DatasetObject, found: Iterable[tuple[str, Member | str | BadMember]]) -> Iterator[_Found]:
+def _placed(one: DatasetObject, found: Iterable[tuple[str, Member | str | BadMember]]) -> Iterator[Listed]:
     told = list(found)
     bundles = _bundles(sorted((each.place for _, each in told if isinstance(each, Member)), key=_start))
     for name, each in told:

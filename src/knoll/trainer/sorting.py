@@ -12,14 +12,12 @@ from knoll.families.base import ahead
 from knoll.quoting import escaped
 from knoll.records.dataset import Dataset, DatasetObject
 from knoll.trainer.archives import BadMember
-from knoll.trainer.members import FileReader, Place
+from knoll.trainer.members import FileReader, Listed, Place
 
 __all__ = ["Sorted", "sort_files"]
 
 _TWICE = "the same file twice, under names that look alike"
 _READERS = 8  # of directories
-
-_Found = tuple[str, Place | str | BadMember]
 
 
 class Sorted(NamedTuple):
@@ -58,8 +56,8 @@ def sort_files(dataset: Dataset, reader: FileReader, room: int) -> Sorted:
     return Sorted(places, tally(skipped), bad)
 
 
-def _listed(dataset: Dataset, reader: FileReader, room: int) -> Iterator[_Found]:
-    def look(one: DatasetObject) -> Iterable[_Found]:
+def _listed(dataset: Dataset, reader: FileReader, room: int) -> Iterator[Listed]:
+    def look(one: DatasetObject) -> Iterable[Listed]:
         key = one.uri.removeprefix(dataset.prefix)
         if reason := why_skipped(key):
             return [(key, reason)]

@@ -5,7 +5,7 @@ delivers again. A body beyond the limit of an event is answered with 413, which 
 """
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 from flask import Request
 from flask import Response as FlaskResponse
@@ -16,11 +16,9 @@ from knoll.events.http import Response, refusal, respond
 from knoll.ports import Platform
 from knoll.settings import Settings, read_settings
 from knoll.wiring.logs import escape_logs
-from knoll.wiring.stages import STAGES
+from knoll.wiring.stages import STAGES, Headers
 
 __all__ = ["Function", "answer"]
-
-Headers = Mapping[str, str]
 
 
 def answer(name: str, headers: Headers, body: bytes, platform: Platform) -> Response:

@@ -18,7 +18,7 @@ from knoll.train import handler as train
 from knoll.wiring.survey import survey
 from knoll.wiring.sweep import sweep_all
 
-__all__ = ["STAGES", "Stage"]
+__all__ = ["STAGES", "Headers", "Stage"]
 
 Headers = Mapping[str, str]
 Receive = Callable[[Headers, bytes, Platform], Event | None]
