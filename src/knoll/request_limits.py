@@ -1,4 +1,4 @@
-"""The limits of predict requests, which a predictor and the laptop's gateway share."""
+"""The limits and statuses of predict requests, which clients, predictors and routers share."""
 
 from collections.abc import Hashable
 from typing import Generic, TypeVar
@@ -10,6 +10,7 @@ __all__ = [
     "BODIES_LIMIT",
     "BODY_LIMIT",
     "CLIENT_GONE",
+    "COUNTED_BEFORE",
     "RETRY_SECONDS",
     "ByteBudget",
     "WaitingRoom",
@@ -20,6 +21,7 @@ BODIES_LIMIT = 128 * 2**20  # bytes of all bodies that are held at once, if KNOL
 ARRIVES_WITHIN = 60.0  # seconds that a client has to send a body
 RETRY_SECONDS = 2  # seconds after which a client that got 503 may ask again
 CLIENT_GONE = 499  # the status of a request whose client has hung up, as nginx has it; nobody gets it
+COUNTED_BEFORE = 409  # the status of feedback for an answer that counts already
 
 _Guest = TypeVar("_Guest", bound=Hashable)
 _SMALL = 2**20

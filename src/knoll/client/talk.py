@@ -15,10 +15,10 @@ from knoll.errors import InvalidInstance, KnollError
 from knoll.headers import CONTENT_TYPE
 from knoll.media_types import JSON
 from knoll.paths import MODEL_READY, MODELS, PREDICTED, V2_MODEL, feedback_path, path_of, predict_path
+from knoll.request_limits import COUNTED_BEFORE
 
 __all__ = ["LabelsCounted", "Talk", "names_of_models"]
 
-_COUNTED_BEFORE = 409
 _NO_PLATFORM = "see that the URL is that of a platform"
 _IN_JSON = {CONTENT_TYPE: JSON}
 
@@ -84,7 +84,7 @@ class Talk:
         entry = {"id": id, **({"label": label} if is_one else {"labels": label})}
         call = Call("POST", feedback_path(self._model), json.dumps(entry).encode(), _IN_JSON)
         heard = yield from answer_to(call, self._patience.deadline())
-        if heard.status == _COUNTED_BEFORE:
+        if heard.status == COUNTED_BEFORE:
             return LabelsCounted(0, 0, 0)
         found = document_of(checked(heard, f"feedback for {self._model}"))
         try:

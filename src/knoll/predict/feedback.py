@@ -29,7 +29,7 @@ from knoll.predict.receipts import (
 from knoll.predict.work import Work
 from knoll.quoting import escaped
 from knoll.records.signature import Signature
-from knoll.request_limits import RETRY_SECONDS
+from knoll.request_limits import COUNTED_BEFORE, RETRY_SECONDS
 
 __all__ = ["Feedback"]
 
@@ -141,7 +141,7 @@ class Feedback:
         if is_copy:
             self.book.leave(receipt)
         elif not self.book.count(receipt, are_right):
-            raise _RefusedError(409, "this answer was counted before: each id counts once")
+            raise _RefusedError(COUNTED_BEFORE, "this answer was counted before: each id counts once")
         return are_right
 
     def _known(self, text: str) -> Receipt:

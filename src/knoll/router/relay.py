@@ -12,7 +12,7 @@ from starlette.responses import JSONResponse, Response
 from knoll.errors import Unavailable
 from knoll.headers import RETRY_AFTER
 from knoll.paths import FEEDBACK
-from knoll.request_limits import ARRIVES_WITHIN, CLIENT_GONE, RETRY_SECONDS, ByteBudget
+from knoll.request_limits import ARRIVES_WITHIN, CLIENT_GONE, COUNTED_BEFORE, RETRY_SECONDS, ByteBudget
 from knoll.router.choose import Choice
 from knoll.router.copies import Copies
 from knoll.router.proxy import Question, question_of, to_compare, unless_gone
@@ -22,7 +22,7 @@ from knoll.router.targets import Target
 __all__ = ["in_error", "relay", "unavailable", "why_no_answer"]
 
 _COPIED = (":predict", "/infer", FEEDBACK)
-_COUNTED = (200, 409)  # statuses of feedback: counted, or before
+_COUNTED = (200, COUNTED_BEFORE)  # statuses of feedback
 _Ask = Callable[[Target, Question], Coroutine[Any, Any, Response]]
 
 
