@@ -5,6 +5,9 @@
         state.json          everything else
         checkpoint.json     written last: size and sha256 of the other two, and the schema of all three
 
+checkpoint.json is the record. The other two are content, as a graph is that of a version: here they are bytes
+with a place. `trainer/state_files.py` encodes and decodes them, since tensors need torch.
+
 A checkpoint only saves time: a run without one is trained from its first step. So one that is torn, foreign,
 or of a newer schema is passed over. `Checkpoint.schema` rises also if an old trainer would misunderstand the
 other two files.
