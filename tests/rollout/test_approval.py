@@ -83,16 +83,19 @@ def test_a_version_that_waits_can_be_rejected(held: World) -> None:
     )
 
 
-def test_a_version_that_waits_can_be_rejected_while_its_pods_still_end() -> None:
+@pytest.mark.parametrize(
+    ("because", "told"), [("", "rejected by ann"), ("it is rude", "rejected by ann: it is rude")]
+)
+def test_a_version_that_waits_can_be_rejected_while_its_pods_still_end(because: str, told: str) -> None:
     at = "2026-01-01T00:00:00+00:00"
     trial = Slot(champion="v000001", candidate="v000002", phase="Deploying")
     waits = slot_after(trial, HoldBack("the gate asks for approval"), at)
     assert (waits.phase, waits.held is None) == ("RollingBack", False)
-    wish = new_wish("reject", "v000002", "ann", at, because="it is rude")
+    wish = new_wish("reject", "v000002", "ann", at, because=because)
     assert why_refused(wish, waits) == ""
     after = granted(waits, wish, RolloutSpec(), at)
     assert (after.phase, after.candidate, after.held) == ("RollingBack", "v000002", None)
-    assert after.quarantine == {"v000002": "rejected by ann: it is rude"}
+    assert after.quarantine == {"v000002": told}
     assert why_refused(replace(wish, version="v000003"), waits) == "v000002 is being rolled back"
 
 

@@ -156,7 +156,8 @@ def _why_not_rejected(slot: Slot, version: str) -> str:
 def _rejected(slot: Slot, wish: Wish, at: str) -> Slot:
     """The slot after a human's verdict on a version that is on trial, waits, or is still to be tried. One
     that is being rolled back goes on to be."""
-    version, reason = wish.version, f"rejected by {wish.by}: {wish.because}"
+    version, because = wish.version, f": {wish.because}" if wish.because else ""
+    reason = f"rejected by {wish.by}{because}"
     if slot.candidate != version:
         return slot_after_reject(slot, version, reason, at)
     if slot.phase != "RollingBack":
