@@ -1,8 +1,8 @@
 """Which of two graphs is faster on this CPU: both run in turn, round by round, and each round is a pair.
 
-One thread runs each graph, and its CPU time counts: what else the node does takes no part of it. The graphs
-take turns in coming first. Of 15 ratios, the 12th smallest is an upper bound of their median with 98 %
-confidence: that 15 tosses of a coin show heads less than 4 times has a chance of 1.8 %.
+docs/model.md has the rule. The graphs take turns in coming first. The ratio that counts is an upper bound of
+their median, with 98 % confidence: that 15 tosses of a coin show heads less than 4 times has a chance of
+1.8 %.
 """
 
 import time
