@@ -123,8 +123,9 @@ def _choices(part: Mapping[str, Any]) -> list[str]:
 
 def _bounds(part: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
     """Those of the number, or of each number of a list."""
+    written = as_duration if part.get("kind") == "duration" else _number
     for source in (part, part.get("items", {})):
-        yield from ((*signs, _number(source[key])) for key, signs in _BOUNDS.items() if key in source)
+        yield from ((*signs, written(source[key])) for key, signs in _BOUNDS.items() if key in source)
 
 
 def _default(schema: Mapping[str, Any]) -> str:
