@@ -35,11 +35,13 @@ def png(pixels: Any = LIGHT) -> bytes:
 
 
 def test_a_picture_in_every_form_gets_the_same_label(predict: Ask, tmp_path: Path) -> None:
-    """A path, as text too, bytes, Pillow, pixels, and the tensor itself, which goes in binary form."""
+    """A path, as text too, bytes, Pillow, pixels, also with opacity, and the tensor itself, which goes in
+    binary form."""
     path = tmp_path / "light.png"
     path.write_bytes(png())
     tensor = np.ones((1, 4, 4), np.float32)
-    for given in (path, str(path), path.read_bytes(), Image.open(path), LIGHT, tensor, tensor[np.newaxis]):
+    files, clear = (path, str(path), path.read_bytes(), Image.open(path)), np.zeros((5, 6, 4), np.uint8)
+    for given in (*files, LIGHT, np.stack([LIGHT] * 3, axis=2), clear, tensor, tensor[np.newaxis]):
         answer = predict("shade", given)
         assert (answer.label, answer.version, len(answer)) == ("light", "v000001", 1)
         assert answer.probabilities == pytest.approx({"dark": 0.018, "light": 0.982}, abs=0.01)

@@ -10,7 +10,7 @@ import json
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from knoll.data_layout import PICTURES
 from knoll.errors import InvalidData, InvalidInstance, NotFound
@@ -20,7 +20,10 @@ from knoll.quantities import in_words
 from knoll.quoting import escaped
 from knoll.request_limits import BODY_LIMIT
 
-__all__ = ["batch_of", "bounded", "is_pil", "of_bytes", "of_seed", "v1_body"]
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["are_pixels", "batch_of", "bounded", "is_pil", "of_bytes", "of_seed", "v1_body"]
 
 _FILES = (*PICTURES, ".json")
 _NUMBERS = (int, float)
@@ -87,6 +90,12 @@ def is_pil(given: Any) -> bool:
     return pillow is not None and isinstance(given, pillow.Image)
 
 
+def are_pixels(array: "NDArray[Any]") -> bool:
+    """Whether these are bytes as [height, width], or [height, width, 3], or 4 with the opacity."""
+    is_colour = array.ndim == 3 and array.shape[2] in (3, 4)
+    return array.dtype == "uint8" and array.size > 0 and (array.ndim == 2 or is_colour)
+
+
 def _instances(one: Any) -> list[Any]:
     """One, or those of a file."""
     if isinstance(one, str) and one.lower().endswith(_FILES):
@@ -134,8 +143,7 @@ def _from_array(given: Any) -> Any:
     array = np.asarray(given)
     if array.dtype.kind not in "biuf":
         raise InvalidInstance(f"an array of {array.dtype} holds no numbers", fix="give numbers")
-    is_colour = array.ndim == 3 and array.shape[2] in (3, 4)
-    if array.dtype == np.uint8 and array.size and (array.ndim == 2 or is_colour):
+    if are_pixels(array):
         from PIL import Image
 
         return _encoded_picture(_png(Image.fromarray(array)))

@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from knoll.client.given import bounded, is_pil
+from knoll.client.given import are_pixels, bounded, is_pil
 from knoll.client.metadata import TensorInfo
 from knoll.errors import InvalidInstance, KnollError
 from knoll.headers import CONTENT_TYPE, LENGTH_OF_JSON
@@ -104,15 +104,12 @@ def _named(inputs: Sequence[TensorInfo], given: Any) -> _Batches | None:
 
 
 def _are_pixels(given: Any, wanted: TensorInfo) -> bool:
-    """Whether it is a picture, or a batch of them, as [height, width] or [height, width, colours] of
-    bytes."""
+    """Whether it is a picture for an input that takes one, and not the tensor of that input itself."""
     import numpy as np
 
     array = np.asarray(given)
     takes_picture = len(wanted.shape) == 4 and wanted.shape[1] in _CHANNELS and wanted.datatype != "UINT8"
-    if array.dtype != np.uint8 or not takes_picture or _fits(array.shape, wanted.shape[1:]):
-        return False
-    return array.ndim == 2 or (array.ndim == 3 and array.shape[2] in (3, 4))
+    return takes_picture and are_pixels(array) and not _fits(array.shape, wanted.shape[1:])
 
 
 def _batch(name: str, given: Any, inputs: Sequence[TensorInfo]) -> "NDArray[Any]":
@@ -128,7 +125,7 @@ def _batch(name: str, given: Any, inputs: Sequence[TensorInfo]) -> "NDArray[Any]
     if not is_row and not _fits(array.shape, wanted.shape):
         raise InvalidInstance(
             f"input {name!r}: the array has the shape {list(array.shape)}, not {list(wanted.shape)}",
-            fix="-1 is any size, the batch is first; pixels of a picture are uint8 [height, width, 3]",
+            fix="-1 is any size, the batch is first; pixels are uint8 [height, width], also with colours",
         )
     if not np.can_cast(array.dtype, dtype, "same_kind"):
         raise InvalidInstance(
