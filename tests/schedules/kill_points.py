@@ -155,11 +155,7 @@ class Passage:
 
     def singles(self) -> Found:
         """Every fault at every call."""
-        wrong: dict[str, list[str]] = {}
-        count = 0
-        for faults, after in self._struck_once(self._start):
-            count += 1
-            wrong |= self._verdict(faults, after)
+        count, wrong = self._later(self._start)
         return Found(count, 0, wrong)
 
     def pairs(self, part: int = 0, parts: int = 1) -> Found:
@@ -217,11 +213,6 @@ class Passage:
         place, _ = self._act(moment.place, {number: Fault("pause", act)}.get)
         return self._moment(place)
 
-    def _struck_once(self, start: Moment) -> Iterator[tuple[str, Moment]]:
-        for moment, step in self._path(start):
-            for faults, after, struck in self._struck(moment, step):
-                yield f"{moment.place.part} {moment.place.minute}: {struck.process.struck} {faults}", after
-
     def _struck(
         self, moment: Moment, step: Step, before: Faults = ()
     ) -> Iterator[tuple[Faults, Moment, Step]]:
@@ -232,17 +223,28 @@ class Passage:
             after, struck = self._step(moment, faults)
             yield faults, after, struck
 
-    def _later(self, moment: Moment) -> tuple[int, dict[str, list[str]]]:
+    def _later(self, moment: Moment) -> tuple[int, Mapping[str, list[str]]]:
         """The same of a world that one fault has befallen: how many second ones, and what is wrong with
-        which."""
-        if moment.key not in self._after:
-            wrong: dict[str, list[str]] = {}
-            count = 0
-            for faults, after in self._struck_once(moment):
-                count += 1
-                wrong |= self._verdict(faults, after)
-            self._after[moment.key] = count, wrong
-        return self._after[moment.key]
+        which. From the first moment that was met before, the rest is known."""
+        count, wrong = 0, dict[str, list[str]]()
+        new = list[tuple[int, int, dict[str, list[str]]]]()
+        for one, step in self._path(moment):
+            if one.key in self._after:
+                count, wrong = self._after[one.key]
+                break
+            new.append((one.key, *self._struck_here(one, step)))
+        for key, here, found in reversed(new):
+            count, wrong = count + here, found | wrong
+            self._after[key] = count, wrong
+        return count, wrong
+
+    def _struck_here(self, moment: Moment, step: Step) -> tuple[int, dict[str, list[str]]]:
+        """How many faults there are in one step, and what is wrong with which."""
+        count, wrong = 0, dict[str, list[str]]()
+        for faults, after, struck in self._struck(moment, step):
+            count += 1
+            wrong |= self._verdict(_named(moment, struck, faults), after)
+        return count, wrong
 
     def _verdict(self, name: str, moment: Moment) -> dict[str, list[str]]:
         """What is wrong at the end, if nothing else befalls the world; worlds that were met before are not
@@ -309,3 +311,7 @@ class Passage:
     def _moment(self, place: Place) -> Moment:
         where = (place.part, place.tried, place.quiet, place.written == self._world.written)
         return Moment(self._world.save(), place, hash((where, self._world.key())))
+
+
+def _named(moment: Moment, struck: Step, faults: Faults) -> str:
+    return f"{moment.place.part} {moment.place.minute}: {struck.process.struck} {faults}"
