@@ -34,21 +34,23 @@ def parse_model(document: Any) -> Model:
     metadata = document.get("metadata")
     name = metadata.get("name") if isinstance(metadata, Mapping) else None
     if another := another_kind(document):
-        faults = [another]
+        declared, faults = None, [another]
     else:
         faults = [
             Fault((key,), f"must be {wanted}, not {shown(document[key])}" if key in document else _MISSING)
             for key, wanted in (("apiVersion", API_VERSION), ("kind", KIND))
             if document.get(key) != wanted
         ]
-        faults += [*_faults_of_name(document), *_faults_of_spec(document, str(name))]
-    if faults:
+        declared, of_spec = _read_spec(document, str(name))
+        faults += [*_faults_of_name(document), *of_spec]
+    if faults or declared is None:
         raise InvalidModel(
             "\n  ".join(["the Model has faults:", *map(str, faults)]),
             fix="correct the YAML file and run knoll apply -f FILE again",
             faults=faults,
         )
-    return Model.model_validate({**document["spec"], "name": name})
+    given = {*declared.model_fields_set, "name"}
+    return Model.model_construct(given, **vars(declared), name=name)  # both have been checked
 
 
 def another_kind(document: Mapping[Any, Any]) -> Fault | None:
@@ -96,13 +98,19 @@ def _faults_of_name(document: Mapping[Any, Any]) -> list[Fault]:
     return [Fault(("metadata", "name"), told)]
 
 
-def _faults_of_spec(document: Mapping[Any, Any], name: str) -> list[Fault]:
+def _read_spec(document: Mapping[Any, Any], name: str) -> tuple[ModelSpec | None, list[Fault]]:
+    """The spec, and its faults; None for a spec that cannot be read."""
     if "spec" not in document:
-        return [Fault(("spec",), _MISSING)]
+        return None, [Fault(("spec",), _MISSING)]
     try:
         declared = ModelSpec.model_validate(document["spec"])
     except ValidationError as error:
-        return faults_of_fields(error, ModelSpec, "spec")
+        return None, faults_of_fields(error, ModelSpec, "spec")
+    return declared, _faults_together(declared, name)
+
+
+def _faults_together(declared: ModelSpec, name: str) -> list[Fault]:
+    """The faults of fields that are sound alone."""
     nodes, golden = declared.training.nodes, declared.golden_set
     if overlap(golden, declared.dataset.uri):
         what = (
