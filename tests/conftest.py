@@ -4,13 +4,14 @@ With `-n`, pytest runs tests in several worker processes. Each worker has its ow
 group run in one worker, one after the other.
 """
 
+import gc
 import os
 import shutil
 import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from unittest.mock import Mock, patch
@@ -23,6 +24,10 @@ from botocore.loaders import Loader
 from knoll.adapters import s3_client
 from knoll.laptop.seaweed import SeaweedFS, find_or_make_keys
 
+# without bytecode, each worker and each process that a test starts compiles all modules again
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
+
 # a busy machine is no fault of an example
 hypothesis.settings.register_profile(
     "any-speed", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
@@ -31,6 +36,17 @@ hypothesis.settings.load_profile("any-speed")
 
 # folders whose tests need the whole machine, or share what is expensive to make
 _GROUPS = {"loop": "machine", "predict": "predict", "trainer": "trainer"}
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """What is collected stays until the end, so the garbage collector need not look at it."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 @pytest.hookimpl(tryfirst=True)

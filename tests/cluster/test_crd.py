@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
+
+from deploy.test_crd import CASES
 
 ROOT = Path(__file__).parents[2]
-CASES = yaml.safe_load((ROOT / "tests/deploy/models.yaml").read_text())
 
 pytestmark = pytest.mark.cluster
 

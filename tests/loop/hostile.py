@@ -4,7 +4,7 @@ import base64
 import io
 import json
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from PIL import Image
 
@@ -37,14 +37,16 @@ STRAYS = {
     f"outcomes/digits-{'3' * 20}.json": b"garbage",
     f"runs/digits-{'4' * 20}.json": b"garbage",
 }
-BODIES = {
-    "30 MB of instances": b'{"instances":[' + b"[[0]]," * 4_999_999 + b"[[0]]]}",
-    "many lists": b'{"instances":[' + b"[[0]]," * 9_990 + b"[" + b"[0]," * 180_000 + b"[0]]]}",
-    "many numbers": b'{"instances":[[' + b",".join([b"[" + b"1.25," * 1_949 + b"1.25]"] * 1_000) + b"]]}",
-    "many scans": json.dumps(
+BODIES: Mapping[str, Callable[[], bytes]] = {
+    "30 MB of instances": lambda: b'{"instances":[' + b"[[0]]," * 4_999_999 + b"[[0]]]}",
+    "many lists": lambda: b'{"instances":[' + b"[[0]]," * 9_990 + b"[" + b"[0]," * 180_000 + b"[0]]]}",
+    "many numbers": lambda: (
+        b'{"instances":[[' + b",".join([b"[" + b"1.25," * 1_949 + b"1.25]"] * 1_000) + b"]]}"
+    ),
+    "many scans": lambda: json.dumps(
         {"instances": [{"b64": base64.b64encode(jpeg_of_scans(7_000, 7_000, 4_000)).decode()}]}
     ).encode(),
-    "large pictures": json.dumps(
+    "large pictures": lambda: json.dumps(
         {"instances": [{"b64": base64.b64encode(jpeg_of_scans(7_000, 7_000, 0)).decode()}] * 20}
     ).encode(),
 }

@@ -166,9 +166,9 @@ def well(laptop: Laptop, folder: Path) -> Iterator[None]:
 def test_under_heavy_requests_the_platform_is_well(served: tuple[Laptop, Path], kind: str) -> None:
     """Six at once. Each is answered, or refused by name."""
     laptop, folder = served
-    url = f"{laptop.platform.settings.url}/v1/models/digits:predict"
+    url, body = f"{laptop.platform.settings.url}/v1/models/digits:predict", BODIES[kind]()
     with well(laptop, folder), ThreadPoolExecutor(6) as pool:
-        answers = list(pool.map(lambda _: httpx.post(url, content=BODIES[kind], timeout=120), range(6)))
+        answers = list(pool.map(lambda _: httpx.post(url, content=body, timeout=120), range(6)))
     assert {one.status_code for one in answers} <= {200, 400, 503}
     assert all(one.status_code == 200 or one.json()["error"] for one in answers)
 
