@@ -4,7 +4,7 @@ import importlib
 import inspect
 import json
 import pkgutil
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from hashlib import sha256
 from typing import Any
@@ -17,7 +17,7 @@ from knoll.data_layout import Form
 from knoll.families import find_family
 from knoll.models import Model, parse_model
 from knoll.models.policy import PolicySpec
-from knoll.ports import Platform
+from knoll.ports import Document, Platform
 from knoll.records.manifest import Manifest, find_manifest, write_file
 from knoll.views.letters import letter_ids
 from knoll.views.models import ModelView, find_model
@@ -92,7 +92,7 @@ def arguments(view: Callable[..., Any], platform: Platform) -> dict[str, Any]:
         RunsView: RunsView(),
         Form: find_family(model.family).form,
         int: 20,
-        Sequence[Model]: [model],
+        Iterable[Document]: [platform.cluster.get("Model", "digits")],
         set[str]: set(letter_ids(platform)),
         Iterable[str]: letter_ids(platform),
         Callable[[str], Form]: lambda family: find_family(family).form,

@@ -101,3 +101,27 @@ def test_data_that_was_quiet_long_enough_has_its_run(platform: Platform, clock: 
     sweep(platform)
     view = look_at_runs(platform, "digits", 20, RunsView())
     assert ([one.state for one in view.runs], list(view.waiting)) == (["Queued"], [])
+
+
+def test_the_look_counts_what_has_changed_since_the_landing_that_ingest_knows(
+    platform: Platform, clock: MemoryClock
+) -> None:
+    """The data has returned to an earlier state, so the newest snapshot is not what landed last."""
+    for body in (b"a", b"b", b"a"):
+        platform.store.put("s3://data/digits/0/a.png", body)
+        clock.move(31)
+        sweep(platform)
+    platform.store.put("s3://data/digits/0/b.png", b"b")
+    sweep(platform)
+    (waiting,) = look_at_runs(platform, "digits", 20, RunsView()).waiting
+    assert "2 objects are there, 1 changed" in waiting.reason
+    assert waiting.reason == find_model(platform, "digits").data_reason
+
+
+def test_quiet_data_that_is_complete_waits_for_the_next_tick(platform: Platform, clock: MemoryClock) -> None:
+    clock.move(21)
+    (waiting,) = look_at_runs(platform, "digits", 20, RunsView()).waiting
+    assert (waiting.reason, waiting.wait.ends) == (
+        "the data is complete; its run is about to start",
+        "the next tick opens the run",
+    )

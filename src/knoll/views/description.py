@@ -5,7 +5,6 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from knoll.errors import NewerSchema, Rejected
-from knoll.models import readable_models
 from knoll.ports import Platform
 from knoll.records.golden import GoldenSet, find_golden
 from knoll.records.run import is_opened
@@ -89,7 +88,7 @@ def _exam_document(exam: ExamView) -> dict[str, Any]:
 
 def _data_wait(platform: Platform, view: ModelView) -> Wait | None:
     """What the data waits for as it lies there now; None if its run is there."""
-    for expected in expected_runs(platform, readable_models([view.document])):
+    for expected in expected_runs(platform, [view.document]):
         if not (expected.run and is_opened(expected.run, platform.bucket)):
             return expected.wait
     return None

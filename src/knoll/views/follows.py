@@ -50,7 +50,7 @@ def _run_of(platform: Platform, model: Model) -> str:
             datasets = verdict.datasets if isinstance(verdict, Landed) else ()
             return next(iter(asked_runs(model, datasets, platform).values()), "")
         case _:
-            return expected_runs(platform, [model])[0].run
+            return expected_runs(platform, [platform.cluster.get("Model", model.name)])[0].run
 
 
 def _after_run(platform: Platform, model: Model, id: str) -> Follows:

@@ -185,12 +185,11 @@ def _known_next_wait(platform: Platform, view: ModelView) -> Wait | None:
 def _next_wait(platform: Platform, view: ModelView) -> Wait | None:
     """What the next rollout waits for: a version that was not tried yet, or a run that may make one."""
     slot = slot_from_status(view.document.get("status") or {})
-    models = readable_models([view.document])
-    for model in models:
+    for model in readable_models([view.document]):
         version = next_candidate(model, slot, view.asked_run, platform)
         if version not in ("", slot.candidate):
             return _trial_wait(view, slot, version)
-    for expected in expected_runs(platform, models):
+    for expected in expected_runs(platform, [view.document]):
         told = replace(expected.wait, what=f"{expected.model}: {expected.reason}")
         if not expected.run:
             return None if slot.champion or slot.quarantine else told

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from knoll.errors import NewerSchema, Rejected
-from knoll.models import readable_models
 from knoll.ports import Platform
 from knoll.views.expected import Expected, expected_runs
 from knoll.views.ids import list_run_ids
@@ -43,7 +42,7 @@ class RunsView:
 def look_at_runs(platform: Platform, model: str, limit: int, before: RunsView) -> RunsView:
     """The newest runs of a model, or of all for "". Runs that were settled `before` are not read again."""
     documents = [one for one in platform.cluster.list("Model") if model in ("", one["metadata"]["name"])]
-    expected = expected_runs(platform, readable_models(documents))
+    expected = expected_runs(platform, documents)
     asked = [one.run for one in expected]
     runs, newer = _read_runs(platform, model, limit, before.settled, asked)
     there = {one.run.id for one in runs}

@@ -144,5 +144,6 @@ def _newest_run_id(platform: Platform, model: str) -> str:
         return find_run_id(platform, model)
     except NotFound as error:
         raise NotFound(
-            f"model {model}: it has neither a version nor a run yet", fix=f"knoll upload {model} PATH"
+            f"model {model}: it has neither a version nor a run yet",
+            fix=f"knoll describe {model} says what its data waits for",
         ) from error
