@@ -31,7 +31,9 @@ class LandedSpec(Spec):
         description="Name of the list of objects, right under the prefix. For the rule `manifest`",
     )
     quiet: Seconds = Field(
-        default=30.0, description="The data is complete after this time without a write. For the rule `quiet`"
+        default=30.0,
+        description="The data is complete after this time without a write, or after `maxWait` if that comes "
+        "first. For the rule `quiet`",
     )
     max_wait: Seconds = Field(
         default=600.0,
