@@ -17,7 +17,14 @@ Times = tuple[int, ...]
 def usual_edges(number: int) -> tuple[float, ...]:
     """So many upper ends of buckets, in seconds: from 1 ms on, a factor of 1.2 apart, as those of
     predictors."""
-    return tuple(float(f"{0.001 * 1.2**index:.4g}") for index in range(number))
+    return _USUAL[:number] if number <= len(_USUAL) else tuple(map(_edge, range(number)))
+
+
+def _edge(index: int) -> float:
+    return float(f"{0.001 * 1.2**index:.4g}")
+
+
+_USUAL = tuple(map(_edge, range(64)))
 
 
 EDGES = usual_edges(55)  # up to 19 s

@@ -52,7 +52,7 @@ def read_judgement(found: Mapping[str, Any] | None) -> Judgement | None:
 
 
 def _with_edges(found: Any, change: Callable[[Any], Any]) -> Any:
-    if not isinstance(found, Mapping):
+    if not isinstance(found, dict):
         return found
     return {name: change(one) if name == _EDGES else _with_edges(one, change) for name, one in found.items()}
 
