@@ -158,14 +158,11 @@ class Passage:
         count, wrong = self._later(self._start)
         return Found(count, 0, wrong)
 
-    def pairs(self, part: int = 0, parts: int = 1) -> Found:
-        """Every fault at every call and every fault at every call after it; only each `parts`-th of the first
-        ones, from `part` on."""
+    def pairs(self) -> Found:
+        """Every fault at every call and every fault at every call after it."""
         wrong: dict[str, list[str]] = {}
         singles = pairs = 0
-        for number, (moment, step) in enumerate(self._path(self._start)):
-            if number % parts != part:
-                continue
+        for moment, step in self._path(self._start):
             for faults, after, struck in self._struck(moment, step):
                 singles += 1
                 wrong |= self._verdict(str(faults), after)

@@ -34,7 +34,6 @@ _SET = 100  # schedules that hypothesis makes of one seed
 _PROCESSES = 2
 _KEYS, _THREADS = 1_000, 64
 _STRIKES: Sequence[Kind] = ("before", "after", "lost")
-_PARTS = 2  # of each story's pairs: within one, worlds that were met before are not played again
 _RACES = 8
 
 
@@ -61,7 +60,11 @@ def main() -> int:
     done = (
         [*_shown([_set(first_seed, int(only))], _SET)]
         if only
-        else [*_shown(_schedules(first_seed), SCHEDULES), *_shown(_pairs(), 0), *_shown(_races(), _KEYS)]
+        else [
+            *_shown(_schedules(first_seed), SCHEDULES),
+            *_shown(_pairs(), 0, len(STORIES)),
+            *_shown(_races(), _KEYS),
+        ]
     )
     return int(any(one.wrong for one in done)) if only else _report(done, (time.monotonic() - started) / 60)
 
@@ -82,8 +85,8 @@ def _schedules(first_seed: int) -> Iterator[Done]:
 
 def _pairs() -> Iterator[Done]:
     with _pool() as pool:
-        work = [pool.submit(_pairs_of, story, part) for story in STORIES for part in range(_PARTS)]
-        for ended in as_completed(work):
+        longest_first = reversed(STORIES)
+        for ended in as_completed([pool.submit(_pairs_of, story) for story in longest_first]):
             yield ended.result()
 
 
@@ -129,11 +132,14 @@ def _set(first_seed: int, number: int) -> Done:
     return Done("schedules", sum(counted), reached=reached)
 
 
-def _pairs_of(story: str, part: int) -> Done:
+def _pairs_of(story: str) -> Done:
+    """All pairs of a story in one process: worlds that were met before are not played again."""
     logging.disable(logging.CRITICAL)
     with repeatable():
-        found = [Passage(story, forgets_crashed=True, strikes=_STRIKES).pairs(part, _PARTS)]
-        found += [Passage(story, forgets_crashed=False).pauses()] if part == 0 else []
+        found = [
+            Passage(story, forgets_crashed=True, strikes=_STRIKES).pairs(),
+            Passage(story, forgets_crashed=False).pauses(),
+        ]
     wrong = [
         "\n".join([f"{story}: {where}", *faults]) for one in found for where, faults in one.wrong.items()
     ]
@@ -156,20 +162,21 @@ def _race(keys: int) -> Done:
     )
 
 
-def _shown(done: Iterable[Done], target: int) -> Iterator[Done]:
+def _shown(done: Iterable[Done], target: int, stories: int = 0) -> Iterator[Done]:
+    """The same, and a line for each. What has no target is done after so many stories."""
     count = 0
-    for one in done:
+    for number, one in enumerate(done, 1):
         count += one.count
         for fault in one.wrong:
             print(fault, file=sys.stderr, flush=True)
-        _tell(one.name, count, target)
+        of = f" of {target:,}" if target else f" in {number} of {stories} stories"
+        _tell(f"{one.name}: {count:,}{of}")
         yield one
 
 
-def _tell(name: str, count: int, target: int) -> None:
+def _tell(told: str) -> None:
     """One line of progress, in place where somebody looks on."""
-    of = f" of {target:,}" if target else ""
-    print(f"{name}: {count:,}{of}", end="\r" if sys.stdout.isatty() else "\n", flush=True)
+    print(told, end="\r" if sys.stdout.isatty() else "\n", flush=True)
 
 
 def _report(done: Sequence[Done], minutes: float) -> int:
