@@ -9,9 +9,11 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
 from contextlib import ExitStack, contextmanager
 from datetime import datetime
+from functools import cache
 from typing import Any, BinaryIO
 from unittest.mock import patch
 
+from knoll import keys
 from knoll.adapters.memory.clock import MemoryClock
 from knoll.adapters.memory.cluster import MemoryCluster
 from knoll.adapters.memory.store import MemoryStore
@@ -192,10 +194,13 @@ class Names:
 
 @contextmanager
 def repeatable() -> Iterator[None]:
-    """Play schedules inside this: pools work in one thread, and names are numbered from the first on."""
+    """Play schedules inside this: pools work in one thread, names are numbered from the first on, and keys
+    are read once: to read one takes as long as to verify with it."""
     Names.given = 0
     with ExitStack() as patches:
         for module in (checksums, handler, readahead, strays):
             patches.enter_context(patch.object(module, "ThreadPoolExecutor", _Inline))
+        for read in (keys.read_signer, keys.read_verify_keys):
+            patches.enter_context(patch.object(keys, read.__name__, cache(read)))
         patches.enter_context(patch("uuid.uuid4", Names.next))
         yield
