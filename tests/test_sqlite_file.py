@@ -9,7 +9,10 @@ import pytest
 
 from knoll.adapters.clock import SystemClock
 from knoll.adapters.cluster_local import LocalCluster
+from knoll.adapters.document_table import readable_documents
 from knoll.errors import MAKE_ROOM, ClusterUnavailable, QuotaExceeded, Rejected, Unavailable
+from knoll.events import Event
+from knoll.laptop.broker.event_log import EventLog
 from knoll.sqlite_file import REPAIR, check_file, damage_of, open_file, unavailable
 from support.models import model_document
 
@@ -47,6 +50,45 @@ def test_a_document_that_cannot_be_read_is_told_so(path: Path) -> None:
     with pytest.raises(ClusterUnavailable) as found:
         LocalCluster(path, "default", SystemClock()).list("Model")
     assert re.search(r"knoll\.db is damaged: it does not begin as a file of SQLite does", str(found.value))
+
+
+@pytest.mark.parametrize("byte", [b"\xff", b"["], ids=["no text", "no JSON"])
+def test_a_row_that_cannot_be_read_is_damage_although_its_page_is_whole(path: Path, byte: bytes) -> None:
+    body = path.read_bytes()
+    place = body.index(b'{"', body.index(b"model-025"))
+    path.write_bytes(body[:place] + byte + body[place + 1 :])
+    assert damage_of(path) == "a text in it cannot be read"
+    with pytest.raises(ClusterUnavailable, match="is damaged: a text in it cannot be read") as found:
+        LocalCluster(path, "default", SystemClock()).list("Model")
+    assert found.value.fix == REPAIR
+    assert len({one["metadata"]["name"] for one in readable_documents(path)}) == 49
+
+
+def test_a_damaged_event_is_told_so(path: Path) -> None:
+    log = EventLog(path)
+    log.append(Event("1", "/test", "dev.knoll.tick", "2026-01-01T00:00:00Z"), ["sweep"])
+    with closing(sqlite3.connect(path)) as file, file:
+        file.execute("UPDATE events SET body = '{'")
+    with pytest.raises(Unavailable, match="is damaged: a text in it cannot be read"):
+        log.event(1)
+    log.close()
+    assert damage_of(path) == "a text in it cannot be read"
+
+
+def test_damage_that_sqlite_quotes_is_told_in_words(path: Path) -> None:
+    """Its message about a damaged table is no UTF-8, so Python raises another error than those of SQLite."""
+    body = path.read_bytes()
+    for old, new in {
+        b"tabledocuments": b"table\xa1ocuments",
+        b"CREATE TABLE documents": b"CREATE\xa1",
+    }.items():
+        assert old in body
+        body = body.replace(old, new.ljust(len(old), b"\xa1"))
+    path.write_bytes(body)
+    assert damage_of(path) == "a text in it cannot be read"
+    with pytest.raises(ClusterUnavailable, match="is damaged"):
+        LocalCluster(path, "default", SystemClock())
+    assert not [*readable_documents(path)]
 
 
 def test_a_document_that_is_no_json_is_refused_in_our_words(path: Path) -> None:

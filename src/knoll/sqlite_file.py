@@ -1,16 +1,33 @@
 """SQLite files that the processes of a laptop share."""
 
 import errno
+import json
 import re
 import sqlite3
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 from knoll.errors import MAKE_ROOM, QuotaExceeded, Unavailable
 
-__all__ = ["DATABASE", "REPAIR", "check_file", "damage_of", "open_file", "transaction", "unavailable"]
+__all__ = [
+    "DATABASE",
+    "REPAIR",
+    "SQLITE_FAULTS",
+    "DamagedRow",
+    "check_file",
+    "damage_of",
+    "faults_told",
+    "open_file",
+    "read_body",
+    "transaction",
+    "unavailable",
+]
+
+SQLITE_FAULTS = (sqlite3.Error, OSError, UnicodeDecodeError)
+"""What SQLite raises. Python decodes its messages, and one about a damaged table quotes the damage."""
 
 _DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 _WORDS = {  # of what SQLite answers
@@ -26,6 +43,11 @@ _WORDS = {  # of what SQLite answers
 DATABASE = "knoll.db"  # the file of a home: documents and events
 REPAIR = "stop knoll up, then knoll doctor --repair"
 _PATIENCE = 30.0  # seconds that one process waits for another
+_UNREADABLE = "a text in it cannot be read"
+
+
+class DamagedRow(sqlite3.DatabaseError):
+    """A row is not what was written: SQLite looks at pages, not at what texts in them say."""
 
 
 def open_file(path: Path, *, check_same_thread: bool = True) -> sqlite3.Connection:
@@ -62,11 +84,28 @@ def transaction(file: sqlite3.Connection) -> Iterator[None]:
         raise
 
 
+@contextmanager
+def faults_told(path: Path, kind: type[Unavailable] = Unavailable) -> Iterator[None]:
+    """Turns what SQLite raises about this file into `unavailable`."""
+    try:
+        yield
+    except SQLITE_FAULTS as error:
+        raise unavailable(path, error, kind) from error
+
+
+def read_body(body: str | bytes, read: Callable[[str | bytes], Any] = json.loads) -> Any:
+    """The JSON in a column `body`. Raises DamagedRow if there is none."""
+    try:
+        return read(body)
+    except ValueError as error:
+        raise DamagedRow from error
+
+
 def unavailable(path: Path, error: Exception, kind: type[Unavailable] = Unavailable) -> Unavailable:
     """What an error of SQLite or of the system means for this file: QuotaExceeded if its disk is full, else
     an error of that kind."""
     code = _code(error)
-    if code in _DAMAGED:
+    if _is_damage(error):
         return kind(f"{path} is damaged: {_words(error)}", fix=REPAIR)
     if code == sqlite3.SQLITE_FULL or getattr(error, "errno", 0) == errno.ENOSPC:
         return QuotaExceeded(f"the disk of {path} is full", fix=MAKE_ROOM)
@@ -78,7 +117,19 @@ def _code(error: Exception) -> int:
     return getattr(error, "sqlite_errorcode", 0) & 0xFF
 
 
+def _is_damage(error: Exception) -> bool:
+    return _code(error) in _DAMAGED or _is_unreadable(error)
+
+
+def _is_unreadable(error: Exception) -> bool:
+    """Whether Python, and not SQLite, has met a text that it cannot decode."""
+    told_by_python = type(error) is sqlite3.OperationalError and not _code(error)
+    return told_by_python or isinstance(error, (DamagedRow, UnicodeDecodeError))
+
+
 def _words(error: Exception) -> str:
+    if _is_unreadable(error):
+        return _UNREADABLE
     kind = getattr(error, "sqlite_errorname", type(error).__name__)
     return getattr(error, "strerror", "") or _WORDS.get(_code(error), f"SQLite ends with {kind}")
 
@@ -90,18 +141,29 @@ def check_file(path: Path) -> None:
 
 
 def damage_of(path: Path) -> str:
-    """What is wrong with the pages of the file; "" if it is whole, or not there. Raises Unavailable if it
-    cannot be looked at."""
+    """What is wrong with the pages of the file and with the JSON in them; "" if it is whole, or not there.
+    Raises Unavailable if it cannot be looked at."""
     if not path.exists():
         return ""
     try:
         with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=_PATIENCE)) as file:
             rows = [str(row[0]) for row in file.execute("PRAGMA quick_check(3)")]
-    except sqlite3.Error as error:
-        if _code(error) in _DAMAGED:
+            if rows != ["ok"]:
+                return _damaged_pages(rows)
+            _read_all(file)
+    except SQLITE_FAULTS as error:
+        if _is_damage(error):
             return _words(error)
         raise unavailable(path, error) from error
-    return "" if rows == ["ok"] else _damaged_pages(rows)
+    return ""
+
+
+def _read_all(file: sqlite3.Connection) -> None:
+    """Read each body. Raises DamagedRow for the first that cannot be read."""
+    tables = "SELECT name FROM sqlite_master WHERE type = 'table' AND sql LIKE '%body TEXT%'"
+    for (table,) in file.execute(tables).fetchall():
+        for (body,) in file.execute(f"SELECT CAST(body AS BLOB) FROM {table}"):
+            read_body(body)
 
 
 def _damaged_pages(rows: Sequence[str]) -> str:

@@ -24,7 +24,7 @@ from knoll.kube.metadata import faults_of_metadata
 from knoll.kube.times import timestamp
 from knoll.names import NAMESPACE_NAME
 from knoll.ports import Clock, Document
-from knoll.sqlite_file import open_file, transaction, unavailable
+from knoll.sqlite_file import faults_told, open_file, transaction
 
 __all__ = ["LocalCluster"]
 
@@ -135,12 +135,10 @@ class LocalCluster:
 
     @contextmanager
     def _connected(self) -> Iterator[sqlite3.Connection]:
-        try:
+        with faults_told(self._path, ClusterUnavailable):
             if not hasattr(self._connections, "file"):
                 self._connections.file = open_file(self._path)
             yield self._connections.file
-        except (sqlite3.Error, OSError) as error:
-            raise unavailable(self._path, error, ClusterUnavailable) from error
 
 
 def _conflict(kind: str, name: str) -> Conflict:

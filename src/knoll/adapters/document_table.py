@@ -1,6 +1,5 @@
 """The table of Kubernetes objects in a laptop's SQLite file, and the number that rises with every change."""
 
-import json
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, suppress
@@ -9,6 +8,7 @@ from pathlib import Path
 from pydantic_core import from_json, to_json
 
 from knoll.ports import Document
+from knoll.sqlite_file import SQLITE_FAULTS, DamagedRow, read_body
 
 __all__ = [
     "create_table",
@@ -82,18 +82,20 @@ def readable_documents(path: Path) -> Iterator[Document]:
     """The documents that can be read in a damaged file, from both ends of the table: a damaged page hides
     those behind it."""
     for order in ("ASC", "DESC"):
-        query = f"SELECT body FROM documents ORDER BY kind {order}, namespace {order}, name {order}"
+        query = (
+            f"SELECT CAST(body AS BLOB) FROM documents ORDER BY kind {order}, namespace {order}, name {order}"
+        )
         with (
-            suppress(sqlite3.Error),
+            suppress(*SQLITE_FAULTS),
             closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as file,
         ):
             for (body,) in file.execute(query):
-                with suppress(ValueError, TypeError, KeyError):
-                    document = json.loads(body)
+                with suppress(DamagedRow, TypeError, KeyError):
+                    document = _decoded(body)
                     _ = document["kind"], document["metadata"]["name"]
                     yield document
 
 
-def _decoded(body: str) -> Document:
-    document: Document = from_json(body)
+def _decoded(body: str | bytes) -> Document:
+    document: Document = read_body(body, from_json)
     return document

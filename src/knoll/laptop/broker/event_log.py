@@ -14,17 +14,16 @@ promise more, and handlers must cope with it. So the history shows what really a
 """
 
 import json
-import sqlite3
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from knoll.events import PREDICTOR_RECORDED, Event, event_from_json, event_to_json
 from knoll.laptop.broker.dead_letters import DeadLetter
 from knoll.laptop.broker.deliveries import OpenDelivery
-from knoll.sqlite_file import open_file, transaction, unavailable
+from knoll.sqlite_file import faults_told, open_file, read_body, transaction
 
 __all__ = ["EventLog"]
 
@@ -61,7 +60,7 @@ class EventLog:
     def __init__(self, path: Path, *, keep: int = 50_000, most: int = _MOST_BYTES) -> None:
         self._path, self._keep, self._most, self._lock = path, keep, most, threading.Lock()
         self._grown = most  # bytes since the last prune; what a start finds counts, too
-        with self._errors():
+        with faults_told(path):
             self._file = open_file(path, check_same_thread=False)
             self._file.executescript(_SCHEMA)
 
@@ -130,8 +129,8 @@ class EventLog:
             if seq > 0
             else "SELECT body FROM dead_letters WHERE number = -?"
         )
-        [(body,)] = self._read(query, seq)
-        return _load(body)
+        [(event,)] = self._read_events(query, seq)
+        return cast("Event", event)
 
     def open_deliveries(self) -> dict[str, list[OpenDelivery]]:
         """All deliveries that are still to be done, by trigger."""
@@ -151,17 +150,14 @@ class EventLog:
     def history(self, after: int = 0, limit: int = 1000) -> list[tuple[int, Event]]:
         """The events numbered above `after`, oldest first, at most `limit`; ask again with the last number
         for more."""
-        rows = self._read("SELECT seq, body FROM events WHERE seq > ? ORDER BY seq LIMIT ?", after, limit)
-        return [(seq, _load(body)) for seq, body in rows]
+        query = "SELECT seq, body FROM events WHERE seq > ? ORDER BY seq LIMIT ?"
+        return [(seq, event) for seq, event in self._read_events(query, after, limit)]
 
     def dead_letters(self, after: int = 0, limit: int = 1000) -> list[DeadLetter]:
         """The dead letters numbered above `after`, oldest first, at most `limit`."""
         columns = "number, trigger, sink, at, body"
         query = f"SELECT {columns} FROM dead_letters WHERE number > ? ORDER BY number LIMIT ?"
-        rows = self._read(query, after, limit)
-        return [
-            DeadLetter(number, trigger, sink, at, _load(body)) for number, trigger, sink, at, body in rows
-        ]
+        return [DeadLetter(*row) for row in self._read_events(query, after, limit)]
 
     def close(self) -> None:
         """Close the file."""
@@ -204,27 +200,22 @@ class EventLog:
         self._file.execute(delivered, (seq, PREDICTOR_RECORDED))
 
     def _read(self, query: str, *values: object) -> list[tuple[Any, ...]]:
-        with self._lock, self._errors():
+        with self._lock, faults_told(self._path):
             return self._file.execute(query, values).fetchall()
+
+    def _read_events(self, query: str, *values: object) -> list[tuple[Any, ...]]:
+        """Rows whose last column is an event."""
+        rows = self._read(query, *values)
+        with faults_told(self._path):
+            return [(*row, event_from_json(read_body(body))) for *row, body in rows]
 
     @contextmanager
     def _transaction(self, *, is_synced: bool = True) -> Iterator[None]:
-        with self._lock, self._errors():
+        with self._lock, faults_told(self._path):
             self._file.execute(f"PRAGMA synchronous={'FULL' if is_synced else 'NORMAL'}")
             with transaction(self._file):
                 yield
 
-    @contextmanager
-    def _errors(self) -> Iterator[None]:
-        try:
-            yield
-        except (sqlite3.Error, OSError) as error:
-            raise unavailable(self._path, error) from error
-
 
 def _dump(event: Event) -> str:
     return json.dumps(event_to_json(event), separators=(",", ":"))
-
-
-def _load(body: str) -> Event:
-    return event_from_json(json.loads(body))
