@@ -1,5 +1,6 @@
 """Damage of a file of documents is told in words of ours, not in those of SQLite."""
 
+import os
 import re
 import sqlite3
 from contextlib import closing
@@ -50,6 +51,18 @@ def test_a_document_that_cannot_be_read_is_told_so(path: Path) -> None:
     with pytest.raises(ClusterUnavailable) as found:
         LocalCluster(path, "default", SystemClock()).list("Model")
     assert re.search(r"knoll\.db is damaged: it does not begin as a file of SQLite does", str(found.value))
+
+
+def test_an_empty_file_is_damaged_and_a_new_one_is_never_empty(path: Path) -> None:
+    """So Models are not lost without a word when the file was cut off."""
+    os.truncate(path, 0)
+    assert damage_of(path) == "it is empty"
+    new = path.with_name("new.db")
+    with closing(open_file(new)):
+        assert new.stat().st_size
+        assert new.stat().st_mode & 0o077 == 0
+    assert damage_of(new) == ""
+    assert not [*path.parent.glob("new.db.new*")]
 
 
 @pytest.mark.parametrize("byte", [b"\xff", b"["], ids=["no text", "no JSON"])

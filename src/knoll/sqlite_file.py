@@ -2,8 +2,10 @@
 
 import errno
 import json
+import os
 import re
 import sqlite3
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
@@ -57,8 +59,8 @@ def open_file(path: Path, *, check_same_thread: bool = True) -> sqlite3.Connecti
     If two processes make the file at once, SQLite refuses one of them without waiting, so this waits.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    with suppress(FileExistsError):
-        path.touch(mode=0o600, exist_ok=False)
+    if not path.exists():
+        _make(path)
     file = sqlite3.connect(path, timeout=_PATIENCE, isolation_level=None, check_same_thread=check_same_thread)
     deadline = time.monotonic() + _PATIENCE
     while True:
@@ -69,6 +71,21 @@ def open_file(path: Path, *, check_same_thread: bool = True) -> sqlite3.Connecti
             if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
                 raise
             time.sleep(0.01)
+
+
+def _make(path: Path) -> None:
+    """The file appears with its header: so one without bytes is damaged, and not one that a killed process
+    was about to make."""
+    draft = path.with_name(f"{path.name}.new-{os.getpid()}-{threading.get_ident()}")
+    try:
+        draft.touch(mode=0o600)
+        with closing(sqlite3.connect(draft)) as file:
+            file.execute("PRAGMA journal_mode=WAL")
+        with suppress(OSError):  # another process was faster, or the disk knows no links
+            os.link(draft, path)
+        path.touch(mode=0o600)
+    finally:
+        draft.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -145,6 +162,8 @@ def damage_of(path: Path) -> str:
     Raises Unavailable if it cannot be looked at."""
     if not path.exists():
         return ""
+    if not path.stat().st_size:
+        return "it is empty"
     try:
         with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=_PATIENCE)) as file:
             rows = [str(row[0]) for row in file.execute("PRAGMA quick_check(3)")]
