@@ -15,7 +15,6 @@ from knoll.quoting import escaped
 
 __all__ = [
     "NO_FOLDER",
-    "NO_PICTURE",
     "PICTURES",
     "Form",
     "Layout",
@@ -27,12 +26,17 @@ __all__ = [
     "is_archive",
     "is_picture",
     "listed",
+    "no_picture",
 ]
 
 _ARCHIVES = (".zip", ".tar")
 PICTURES = (".png", ".jpg", ".jpeg")
 NO_FOLDER = "it lies in no folder"
-NO_PICTURE = "it is not a picture: only .png, .jpg and .jpeg are"
+_NO_PICTURE = "it is not a picture: only .png, .jpg and .jpeg are"
+_OTHER_ARCHIVES = (".gz", ".tgz", ".bz2", ".tbz2", ".xz", ".txz", ".zst", ".7z", ".rar")
+_NOT_READ = (
+    "it is compressed in a way that is not read: only .zip and .tar are; make a zip archive of the files"
+)
 
 _TRAIN = {"train", "training"}
 _SCORE = {"val", "valid", "validation", "test", "testing", "eval"}
@@ -64,11 +68,16 @@ def is_picture(name: str) -> bool:
     return name.lower().endswith(PICTURES)
 
 
+def no_picture(name: str) -> str:
+    """Why a file whose name is that of no picture is bad."""
+    return _NOT_READ if name.lower().endswith(_OTHER_ARCHIVES) else _NO_PICTURE
+
+
 def bad_names(keys: Iterable[str], form: Form) -> dict[str, str]:
     """Why files cannot be learnt from, by key, as far as their names alone tell. Archives are not looked
     into."""
     seen = [key for key in keys if not is_archive(key)]
-    others = {key: NO_PICTURE for key in seen if form.takes_pictures and not is_picture(key)}
+    others = {key: no_picture(key) for key in seen if form.takes_pictures and not is_picture(key)}
     loose = {key: NO_FOLDER for key in seen if form.has_classes and not _folders(key)}
     return loose | others
 
@@ -80,7 +89,7 @@ def fault_of(keys: Iterable[str], form: Form, most_bad: float = 0) -> str:
     bad = bad_names(seen, form)
     if not are_too_many(len(bad), len(seen), most_bad):
         seen = [key for key in seen if key not in bad]
-    others = {key: NO_PICTURE for key in seen if bad.get(key) == NO_PICTURE}
+    others = {key: bad[key] for key in seen if bad.get(key, NO_FOLDER) != NO_FOLDER}
     try:
         if others:
             raise BadFiles(others)

@@ -196,6 +196,7 @@ def test_what_a_run_would_be_rejected_for_is_told_before_the_first_byte(
         ("0/page.png", b"<html>", "page.png: it is a web page; only PNG and JPEG are read"),
         ("1/half.png", A[: len(A) // 2], "half.png: it is cut short"),
         ("1/table.csv", b"1", "1/table.csv: it is not a picture: only .png"),
+        ("set.tar.gz", b"1", "set.tar.gz: it is compressed in a way that is not read: only .zip and .tar"),
         ("1/indoor/c.png", C, "1/indoor: did you mean the classes 0, 1, or the classes 0, 1, indoor?"),
         ("c.png", C, "c.png: it lies in no folder"),
     ):
@@ -211,7 +212,7 @@ def test_what_a_run_would_be_rejected_for_is_told_before_the_first_byte(
 @pytest.mark.parametrize(
     ("body", "told"),
     [
-        (b"rubbish, no", "it is no zip archive, or its end is missing"),
+        (b"rubbish, no", "it is neither a zip nor a tar archive, or its end is missing"),
         (zipped({"0/a.png": bytes(65 * 2**20)}), "times its size, and 200 times are allowed"),
         (zipped({"0/a.png": A, "../../etc/passwd": B}), "../../etc/passwd leads out of the archive"),
         (zipped({"0/a.png": A, "1/b.png": B[: len(B) // 2]}), "set.zip/1/b.png: it is cut short"),

@@ -253,6 +253,14 @@ def test_a_name_that_was_read_in_a_wrong_encoding_before_is_refused(encoding: st
         keys(archive({f"{misread}/1.png": b"1", "b/1.png": b"2"}))
 
 
+def test_a_tar_archive_of_the_oldest_kind_is_known_by_its_checksum() -> None:
+    body = bytearray(tar({"a/1.png": b"1"}, format=USTAR_FORMAT))
+    body[257:265] = bytes(8)  # the sign and its version
+    body[148:156] = b"        "
+    body[148:156] = b"%06o\0 " % sum(body[:512])
+    assert sorted_files({"d.tar": bytes(body)})[0] == {"d.tar/a/1.png": b"1"}
+
+
 @pytest.mark.parametrize(
     "name",
     ["caf\u00e9", "S\u00c3O", "Spa\u00df\u2013Foto", "25\u00b0", "\u2500\u2500", "\u732b", "ma\u00e7\u00e3"],
@@ -264,7 +272,10 @@ def test_a_name_that_only_looks_odd_is_read(name: str) -> None:
 @pytest.mark.parametrize(
     ("body", "told"),
     [
-        (b"", "it is no zip archive, or its end is missing; make a zip archive of the files"),
+        (
+            b"",
+            "it is neither a zip nor a tar archive, or its end is missing; make a zip archive of the files",
+        ),
         (b"PK\x03\x04rubbish", "its end is missing"),
         (archive({"a": b"x" * 1000})[:-30], "its end is missing"),
         (archive({"a": bytes(5000)}).replace(b"\0", b"\1"), "d.zip"),

@@ -105,7 +105,7 @@ def test_members_of_archives_are_bad_files_like_others() -> None:
         "d.zip/b/50.png": "it is damaged,",
         "d.zip/b/51.png": "it is cut shor",
     }
-    with pytest.raises(InvalidData, match=r"d\.zip: it is no zip archive"):
+    with pytest.raises(InvalidData, match=r"d\.zip: it is neither a zip nor a tar archive"):
         sorted_files({"d.zip": b"rubbish"})
 
 

@@ -17,7 +17,7 @@ from PIL import Image
 
 from knoll.codecs.raster import Shape, open_raster, survey_raster
 from knoll.data_files import why_skipped
-from knoll.data_layout import NO_PICTURE, is_picture
+from knoll.data_layout import is_picture, no_picture
 from knoll.errors import BadFiles
 from knoll.families.base.files import Files
 
@@ -56,7 +56,7 @@ def picture_keys(keys: Iterable[str]) -> list[str]:
     Raises BadFiles that names files of other kinds.
     """
     visible = sorted(key for key in keys if why_skipped(key) is None)
-    _raise_faults({key: NO_PICTURE for key in visible if not is_picture(key)})
+    _raise_faults({key: no_picture(key) for key in visible if not is_picture(key)})
     return visible
 
 

@@ -14,7 +14,7 @@ from knoll.trainer.zip_archives import read_zip
 
 __all__ = ["BadMember", "Member", "read_directory"]
 
-_LONGEST_HEAD = 300  # bytes that tell one kind from another
+_LONGEST_HEAD = 512  # bytes that tell one kind from another
 
 
 def read_directory(file: IO[bytes], size: int, room: int) -> Found:

@@ -2,10 +2,10 @@
 That gives the place of each member, and a checksum for when it is read later.
 """
 
-import tarfile
 import zlib
 from collections.abc import Iterator
-from tarfile import BLOCKSIZE, TarFile, TarInfo
+from contextlib import suppress
+from tarfile import BLOCKSIZE, TarError, TarFile, TarInfo
 from typing import IO, cast
 
 from knoll.data_files import why_skipped
@@ -20,13 +20,15 @@ __all__ = ["is_tar", "read_tar"]
 _SIGN, _PLACE = b"ustar", 257
 _LONGEST_HEADER = 2**20  # bytes: a header may be followed by a long name
 _AT_ONCE = 2**20  # bytes
-_FAULTS = (tarfile.TarError, ValueError, ArithmeticError, LookupError, EOFError, OSError, RecursionError)
+_FAULTS = (TarError, ValueError, ArithmeticError, LookupError, EOFError, OSError, RecursionError)
 _MAKE = "make a tar archive of the files"
 _NO_END = f"its end is missing, or it is damaged; {_MAKE}"
 
 
 def is_tar(head: bytes) -> bool:
-    """Whether a file begins like a tar archive."""
+    """Whether a file begins like a tar archive; the oldest kind, v7, has no sign but its checksum."""
+    with suppress(TarError):
+        return bool(TarInfo.frombuf(head[:BLOCKSIZE], "utf-8", "surrogateescape"))
     return head.startswith(_SIGN, _PLACE)
 
 

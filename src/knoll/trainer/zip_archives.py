@@ -112,7 +112,7 @@ def _opened(file: _Bounded, head: bytes) -> ZipFile:
         fault = (
             f"is {kind}, and only zip and tar are read"
             if kind
-            else "is no zip archive, or its end is missing"
+            else "is neither a zip nor a tar archive, or its end is missing"
         )
         raise InvalidData(f"it {fault}; make a zip archive of the files") from error
 
