@@ -2,6 +2,7 @@ import io
 import json
 import os
 import re
+import signal
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -430,14 +431,17 @@ def test_a_stray_among_the_signs_of_uploads_stops_none(
     assert f"uploads/digits/{name}" in {one.key for one in find_strays(platform.bucket)}
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 def test_an_upload_that_is_interrupted_says_what_is_left_and_a_repetition_goes_on(
     knoll: Knoll,
     platform: Platform,
     model_file: Path,
     bucket: str,
     data: Path,
+    number: signal.Signals,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    """Also if its terminal was closed: its sign does not keep the repetition waiting."""
     knoll("apply", "-f", model_file)
 
     def interrupt(_: bytes) -> None:
@@ -445,7 +449,7 @@ def test_an_upload_that_is_interrupted_says_what_is_left_and_a_repetition_goes_o
 
     def interrupted(self: Sent, item: UploadFile, *, is_there: bool) -> None:
         self.files, self.bytes = 1, item.size
-        raise KeyboardInterrupt
+        signal.raise_signal(number)
 
     with monkeypatch.context() as patched:
         patched.setattr("knoll.cli.upload_check.check_raster", interrupt)
@@ -454,7 +458,9 @@ def test_an_upload_that_is_interrupted_says_what_is_left_and_a_repetition_goes_o
     assert "Interrupted. Nothing has been sent." in result.stderr
     with monkeypatch.context() as patched:
         patched.setattr(Sent, "add", interrupted)
+        before = signal.signal(number, signal.SIG_DFL)  # whatever runs the tests, nohup too
         result = knoll("upload", "digits", data)
+        assert signal.signal(number, before) is signal.SIG_DFL
     assert result.exit_code == 130
     assert "1 of 2 files are there, 1 (" in result.stderr
     assert "The marker is not written, so the data does not land. Run the same command again" in result.stderr

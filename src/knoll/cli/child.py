@@ -3,7 +3,6 @@
 The child has a session of its own. So Ctrl-C reaches only the parent, which then stops the child in order.
 """
 
-import signal
 import subprocess
 import sys
 import time
@@ -12,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from knoll.cli.failures import TimedOut
+from knoll.cli.interrupts import ended_by_signals
 from knoll.errors import KnollError
 from knoll.settings import Settings
 
@@ -41,7 +41,7 @@ def platform_child(settings: Settings) -> Iterator[None]:
         str(settings.port),
         "up",
     ]
-    with _interrupts(), log.open("ab") as file:
+    with ended_by_signals(), log.open("ab") as file:
         child = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=file, stderr=file, start_new_session=True
         )
@@ -79,22 +79,3 @@ def _stop(child: "subprocess.Popen[bytes]") -> None:
     except subprocess.TimeoutExpired:
         child.kill()
         child.wait()
-
-
-@contextmanager
-def _interrupts() -> Iterator[None]:
-    """Let SIGTERM and SIGHUP (the terminal was closed) end the block as Ctrl-C does, so that its `finally`
-    runs."""
-
-    def interrupt(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    heard = [
-        number for number in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(number) is not signal.SIG_IGN
-    ]  # nohup ignores
-    before = {number: signal.signal(number, interrupt) for number in heard}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

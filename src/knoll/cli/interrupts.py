@@ -1,9 +1,10 @@
 """Ctrl-C: each command that may take long says what it leaves behind."""
 
+import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-__all__ = ["leaving"]
+__all__ = ["ended_by_signals", "leaving"]
 
 
 @contextmanager
@@ -14,3 +15,22 @@ def leaving(words: str | Callable[[], str]) -> Iterator[None]:
         yield
     except KeyboardInterrupt as error:
         raise KeyboardInterrupt(words if isinstance(words, str) else words()) from error
+
+
+@contextmanager
+def ended_by_signals() -> Iterator[None]:
+    """Let SIGTERM and SIGHUP (the terminal was closed) end the block as Ctrl-C does, so that its `finally`
+    runs."""
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    heard = [
+        number for number in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(number) is not signal.SIG_IGN
+    ]  # nohup ignores
+    before = {number: signal.signal(number, interrupt) for number in heard}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -21,6 +21,7 @@ from rich.progress import (
     TransferSpeedColumn,
 )
 
+from knoll.cli.interrupts import ended_by_signals
 from knoll.cli.session import errors_out
 from knoll.cli.upload_manifest import entries_that_stay, manifest_of
 from knoll.cli.upload_plan import UploadFile, UploadPlan
@@ -57,11 +58,12 @@ def send(platform: Platform, model: Model, plan: UploadPlan) -> int:
     """Carry out the plan: delete the old marker, send the files in parallel, delete stale objects, and write
     the new marker last. Returns how many files were in their places before: they are not sent.
 
-    If it ends too early, stderr says what is left. Raises Conflict if another upload to this model goes on.
+    If it ends too early, also by SIGTERM or SIGHUP, stderr says what is left. Raises Conflict if another
+    upload to this model goes on.
 
     An old manifest stays until the new one is written, because it lists the objects that stay.
     """
-    with one_at_a_time(model.name, platform):
+    with ended_by_signals(), one_at_a_time(model.name, platform):
         return _carry_out(platform, model, plan)
 
 
