@@ -36,6 +36,10 @@ def test_a_server_that_does_not_answer_has_not_refused_our_keys() -> None:
     assert "key" not in no_answer(PLACE)
 
 
+def test_nobody_is_told_to_start_the_store_that_the_platform_starts_again() -> None:
+    assert "knoll up starts its store again" in no_answer(PLACE, is_own=True)
+
+
 @pytest.mark.parametrize(
     ("error", "told"),
     [

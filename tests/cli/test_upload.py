@@ -3,6 +3,8 @@ import json
 import os
 import re
 import signal
+import socket
+import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -417,6 +419,19 @@ def test_a_second_upload_at_the_same_time_is_refused_and_an_old_sign_is_not_beli
     monkeypatch.setattr("knoll.records.upload.SIGN_SECONDS", -60.0)
     assert knoll("upload", "digits", data).exit_code == 0
     assert not list(platform.store.list(upload_uri(platform.bucket.root, "digits", "")))
+
+
+def test_a_sign_that_a_killed_upload_of_this_machine_left_does_not_count(
+    knoll: Knoll, platform: Platform, model_file: Path, data: Path
+) -> None:
+    """The store may have been away when it ended."""
+    knoll("apply", "-f", model_file)
+    with subprocess.Popen([sys.executable, "-c", ""]) as ended:
+        ended.wait()
+    uri = upload_uri(platform.bucket.root, "digits", f"{socket.gethostname()}-{ended.pid}-0123abcd")
+    hang_out(uri, platform.bucket)
+    assert knoll("upload", "digits", data).exit_code == 0
+    assert not list(platform.store.list(uri))
 
 
 @pytest.mark.parametrize("name", ["someone", "a-1", "\u202ex", "a-1-0123abcd.txt"])

@@ -77,8 +77,10 @@ def client_fault(error: Exception, connect: float, read: float) -> str:
     return fault or f"the client of S3 has ended with {name}"
 
 
-def no_answer(place: str) -> str:
-    """What helps against a server that does not answer."""
+def no_answer(place: str, *, is_own: bool = False) -> str:
+    """What helps against a server that does not answer; `is_own` is said of that of `knoll up`."""
+    if is_own:
+        return "wait a moment and repeat: knoll up starts its store again, and says so if it cannot"
     return f"start the server at {place}, or name another one in KNOLL_S3_ENDPOINT or AWS_ENDPOINT_URL"
 
 

@@ -45,7 +45,8 @@ class S3Store:
     """`ports.ObjectStore` on one S3 server. Threads may share it.
 
     An empty endpoint means AWS. Empty keys mean the default chain of AWS: environment, profile, role of the
-    Pod. `why_full` says why the server's disk is full, or ""; it is asked when the server fails.
+    Pod. `is_own` is said of the server that `knoll up` starts. `why_full` says why the server's disk is full,
+    or ""; it is asked when the server fails.
     """
 
     def __init__(
@@ -56,13 +57,14 @@ class S3Store:
         region: str,
         *,
         tries_once: bool = False,
+        is_own: bool = False,
         why_full: Callable[[], str] = str,
     ) -> None:
         self._endpoint = endpoint
         self._access_key = access_key
         self._secret_key = secret_key
         self._region = region
-        self._tries_once, self._why_full = tries_once, why_full
+        self._tries_once, self._why_full, self._is_own = tries_once, why_full, is_own
         self._has_keys = bool(endpoint and access_key and secret_key)
         self._lock = threading.Lock()
         self._built: S3Client | None = None
@@ -202,7 +204,7 @@ class S3Store:
             raise refusal(uri, self._place(), _status(error), code, error.operation_name) from error
         except BotoCoreError as error:
             of_aws = not self._has_keys and not isinstance(error, (ConnectionError, HTTPClientError))
-            fix = KEYS_OF_AWS if of_aws else no_answer(self._place())
+            fix = KEYS_OF_AWS if of_aws else no_answer(self._place(), is_own=self._is_own)
             reason = client_fault(error, CONNECT_SECONDS, read_seconds(tries_once=self._tries_once))
             raise unavailable(uri, self._place(), reason, fix) from error
 

@@ -160,13 +160,9 @@ def object_store(settings: Settings, *, tries_once: bool = False) -> "S3Store":
     from knoll.adapters.store_s3 import S3Store
 
     where = (settings.s3_endpoint, settings.s3_access_key, settings.s3_secret_key, settings.s3_region)
-    return S3Store(*where, tries_once=tries_once, why_full=lambda: _why_full(settings))
-
-
-def _why_full(settings: Settings) -> str:
-    """Why the disk of the platform's own store is full; "" if it is not, or if the user has a store."""
-    is_own = settings.own_s3 and settings.own_s3 == settings.s3_endpoint
-    return why_full(space_at(settings.home)) if is_own else ""
+    is_own = bool(settings.own_s3) and settings.own_s3 == settings.s3_endpoint
+    full = (lambda: why_full(space_at(settings.home))) if is_own else str
+    return S3Store(*where, tries_once=tries_once, is_own=is_own, why_full=full)
 
 
 def documents(settings: Settings) -> "LocalCluster":
