@@ -9,6 +9,7 @@ from knoll.errors import NotFound
 from knoll.kube.annotations import ROLLOUT_WISH
 from knoll.kube.predictors import traffic_of
 from knoll.ports import Document
+from knoll.records.manifest import list_versions
 from knoll.records.rollout import list_steps
 from knoll.rollout.slot import Slot, slot_from_status
 from schedules.world import World
@@ -16,7 +17,7 @@ from schedules.world import World
 __all__ = ["HUMANS", "react", "wrong_in_story"]
 
 HUMANS = ("held", "edited", "removed")
-_MODEL, _SECOND = "digits", "v000002"
+_MODEL, _FIRST = "digits", "v000001"
 _TOUCHED = "example.com/touched"
 
 
@@ -26,7 +27,7 @@ def react(story: str, world: World) -> None:
     document = world.cluster.get("Model", _MODEL)
     slot = slot_from_status(document.get("status") or {})
     has_wished = ROLLOUT_WISH in (document["metadata"].get("annotations") or {})
-    is_in_canary = (slot.phase, slot.candidate) == ("Canary", _SECOND)
+    is_in_canary = slot.phase == "Canary" and slot.candidate != _FIRST
     match story:
         case "held" if slot.held and not has_wished:
             world.wish(_MODEL, "approve", slot.held.version, id="approval")
@@ -51,8 +52,8 @@ def wrong_in_story(story: str, world: World) -> list[str]:
     actions = _actions(world)
     told = {"held": ("Hold", "Approve"), "edited": ("Edit", "Unedit"), "removed": ("Withdraw",)}[story]
     wrong = [f"lost or doubled: {one} of {actions}" for one in told if actions.count(one) != 1]
-    if status.get("champion") != _SECOND:
-        wrong.append(f"lost: {_SECOND} is not the champion, its steps are {actions}")
+    if status.get("champion") != (newest := _newest(world)):
+        wrong.append(f"lost: {newest} is not the champion, its steps are {actions}")
     if _predictor(world)["minReplicas"] != 0:
         wrong.append("lost: what a human has changed was not taken back")
     return wrong
@@ -77,7 +78,13 @@ def _unproven(slot: Slot, world: World) -> list[str]:
 
 
 def _actions(world: World) -> list[str]:
-    return [one.action for one in list_steps(_MODEL, world.platform.bucket, _SECOND)]
+    return [one.action for one in list_steps(_MODEL, world.platform.bucket, _newest(world))]
+
+
+def _newest(world: World) -> str:
+    """The version that comes after the first: v000002, or another one if attempts that were cut have left
+    files."""
+    return max(list_versions(_MODEL, world.platform.bucket))
 
 
 def _edit(world: World) -> None:
