@@ -148,14 +148,21 @@ def test_a_store_that_has_no_volume_for_another_bucket_says_so(
 
 def test_two_homes_run_side_by_side_and_ports_may_move(tmp_path: Path, s3: Any) -> None:
     """A second server starts beside a running one; when its ports are taken at the next start it takes others
-    and keeps its data."""
+    and keeps its data. A port is taken, too, if its socket in /tmp is somebody else's."""
     server = start(tmp_path)
     client(server).create_bucket(Bucket="mine")
     server.stop()
     ports = json.loads((tmp_path / "s3" / "ports.json").read_text())
     taken = int(s3.endpoint.rpartition(":")[2])
-    (tmp_path / "s3" / "ports.json").write_text(json.dumps(dict.fromkeys(ports, taken)))
-    again = start(tmp_path)
+    master = ports["master.grpc"]
+    wanted = {**dict.fromkeys(ports, taken), "master.grpc": master}
+    (tmp_path / "s3" / "ports.json").write_text(json.dumps(wanted))
+    (foreign := Path(f"/tmp/seaweedfs-master-grpc-{master}.sock")).mkdir()
+    try:
+        again = start(tmp_path)
+    finally:
+        foreign.rmdir()
+    assert json.loads((tmp_path / "s3" / "ports.json").read_text())["master.grpc"] != master
     assert again.endpoint != s3.endpoint
     assert [one["Name"] for one in client(again).list_buckets()["Buckets"]] == ["mine"]
     again.stop()

@@ -9,8 +9,10 @@ are lost when it stops. So the listener must start first, and must look at the b
 
 import contextlib
 import json
+import os
 import secrets
 import shutil
+import socket
 import sys
 import time
 from dataclasses import asdict, dataclass
@@ -144,9 +146,8 @@ class SeaweedFS:
         if self._child.wait(10.0) is None:
             self._child.kill()
             self._child.wait(10.0)
-        # sockets that it opens in /tmp, whatever its options say, and leaves there when it is killed
         for name, port in self._ports.items():
-            Path(f"/tmp/seaweedfs-{name.replace('.', '-')}-{port}.sock").unlink(missing_ok=True)
+            _clear_socket(name, port)
 
 
 def find_weed() -> Path:
@@ -209,7 +210,25 @@ def _choose_ports(folder: Path) -> dict[str, int]:
     except (OSError, ValueError):
         wanted = {}
     with contextlib.ExitStack() as held:
-        bound = {name: held.enter_context(hold_port(wanted.get(name, 0))) for name in _LISTENERS}
+        bound = {name: held.enter_context(_hold(name, wanted.get(name, 0))) for name in _LISTENERS}
         ports = {name: int(one.getsockname()[1]) for name, one in bound.items()}
     path.write_text(json.dumps(ports, indent=1))
     return ports
+
+
+def _hold(name: str, wanted: int) -> socket.socket:
+    """A port as of `hold_port`, whose socket in /tmp can be made, too."""
+    held = hold_port(wanted)
+    while not _clear_socket(name, held.getsockname()[1]):
+        held.close()
+        held = hold_port()
+    return held
+
+
+def _clear_socket(name: str, port: int) -> bool:
+    """Remove the socket that the server opens in /tmp, whatever its options say, and leaves there when it is
+    killed. False if something is there that is not ours to remove: the server would wait for it for ever."""
+    path = Path(f"/tmp/seaweedfs-{name.replace('.', '-')}-{port}.sock")
+    with contextlib.suppress(OSError):
+        path.unlink(missing_ok=True)
+    return not os.path.lexists(path)
