@@ -266,10 +266,13 @@ def test_the_events_name_the_run_and_its_cause(trained: World) -> None:
     assert load_progress(trained.store.get(progress_uri(ROOT, RUN))).progress_percentage == 100
 
 
-def test_a_run_that_has_ended_is_not_trained_again(trained: World) -> None:
-    """A second attempt has the exit code of the first, and writes nothing."""
+def test_a_run_that_has_ended_is_not_trained_again(
+    trained: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A second attempt has the exit code of the first, says so, and writes nothing."""
     before, told = list(trained.store.list(ROOT + "/")), len(trained.events.taken)
     assert train(RUN, trained.platform) == 0
+    assert "has ended already" in capsys.readouterr().out
     assert list(trained.store.list(ROOT + "/")) == before
     assert len(trained.events.taken) == told
 
