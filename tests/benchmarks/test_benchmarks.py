@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 
 from knoll.rollout.evidence.two_sample import Batch, Rule, TwoSample
+from trainer.cheap import few_pictures
 
 BENCHMARKS, TESTS = Path(__file__).parents[2] / "benchmarks", Path(__file__).parents[1]
 NAMES = sorted(path.stem for path in BENCHMARKS.glob("*.py"))
@@ -33,19 +34,24 @@ def scripts(monkeypatch: pytest.MonkeyPatch) -> Iterator[Mapping[str, ModuleType
 
 
 def run(script: str, *options: str) -> list[dict[str, Any]]:
-    """The goals that a benchmark prints last, after a table."""
+    """The goals of a benchmark that is a process of its own."""
     command = [sys.executable, str(BENCHMARKS / script), *options]
     environment = {**os.environ, "PYTHONPATH": str(TESTS)}
     ended = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=240)
-    lines = ended.stdout.splitlines()
+    return goals_of(ended.stdout, ended.returncode, ended.stderr)
+
+
+def goals_of(printed: str, code: int, told: str = "") -> list[dict[str, Any]]:
+    """The goals that a benchmark has printed last, after a table, before it ended with this exit code."""
+    lines = printed.splitlines()
     goals = [json.loads(line) for line in lines if line.startswith("{")]
-    assert goals, ended.stderr
+    assert goals, told
     assert lines[-len(goals) :] == [json.dumps(goal) for goal in goals]
     assert "┏" in lines[0], "no table"
     for goal in goals:
         assert list(goal) == ["goal", "value", "target", "met"]
         assert goal["met"] == (goal["value"] <= goal["target"])
-    assert ended.returncode == int(not all(goal["met"] for goal in goals)), ended.stderr
+    assert code == int(not all(goal["met"] for goal in goals)), told
     return goals
 
 
@@ -121,9 +127,11 @@ def test_router_runs() -> None:
 
 @pytest.mark.loop
 @pytest.mark.xdist_group("machine")
-def test_training_runs() -> None:
+def test_training_runs(scripts: Mapping[str, ModuleType], capsys: pytest.CaptureFixture[str]) -> None:
     """Its seconds are not judged at this size. The weights are those of a plain loop."""
-    goals = run("training.py", "--examples", "64", "--rounds", "1")
+    with few_pictures():
+        code = scripts["training"].main(["--examples", "64", "--rounds", "1"])
+    goals = goals_of(capsys.readouterr().out, code)
     assert len(goals) == 9
     assert all(goal["met"] for goal in goals if "any bit" in goal["goal"])
 
