@@ -126,7 +126,7 @@ class SeaweedFS:
         """Whether S3 answers, which it does by refusing a request without a signature, and whether the master
         knows the volumes: without them a read fails."""
         try:
-            answer = httpx.get(self.endpoint, timeout=_ANSWERS_WITHIN, trust_env=False)
+            answer = self._get(self.endpoint)
         except httpx.TransportError:
             return False
         return answer.status_code == httpx.codes.FORBIDDEN and bool(self._topology().get("DataCenters"))
@@ -135,10 +135,14 @@ class SeaweedFS:
         """What the master knows of the volumes; empty if it does not answer."""
         url = f"https://{_HOST}:{self._ports['master']}/dir/status"
         try:
-            answer = httpx.get(url, timeout=_ANSWERS_WITHIN, trust_env=False, verify=self._pass)
-            return answer.json().get("Topology") or {}
+            return self._get(url).json().get("Topology") or {}
         except (httpx.TransportError, ValueError):
             return {}
+
+    def _get(self, url: str) -> httpx.Response:
+        """Asked often while it starts: with certificates that are read each time, that would take longer than
+        the answer."""
+        return httpx.get(url, timeout=_ANSWERS_WITHIN, trust_env=False, verify=self._pass)
 
     def stop(self) -> None:
         """Stop the server and wait for its end."""
