@@ -31,53 +31,53 @@ def runs(laptop: Laptop) -> dict[str, RunView]:
 
 
 def test_of_a_hundred_uploads_in_a_row_the_newest_trains_within_a_minute(
-    shared: Laptop, digits: Callable[..., Path], tmp_path: Path, until: Until
+    own: Laptop, digits: Callable[..., Path], tmp_path: Path, until: Until
 ) -> None:
-    declare(shared, SHORT)
+    declare(own, SHORT)
     pictures = sorted(digits(tmp_path / "some").rglob("*.png"))
-    store, place = shared.platform.store, "s3://datasets/digits/"
+    store, place = own.platform.store, "s3://datasets/digits/"
     for one in pictures:
         store.put(f"{place}{one.parent.name}/{one.name}", one.read_bytes())
     first = f"{place}{pictures[0].parent.name}/{pictures[0].name}"
     for other in pictures[:100]:
         store.put(first, other.read_bytes())
         store.put(f"{place}_SUCCESS", b"")
-    until(lambda: "Landed" in str(shared.model().get("dataset")), 20)
+    until(lambda: "Landed" in str(own.model().get("dataset")), 20)
 
     def newest() -> str:
-        digest = shared.model()["dataset"]["digest"]
-        found = (one for one in runs(shared).values() if one.run.dataset_digest == digest)
+        digest = own.model()["dataset"]["digest"]
+        found = (one for one in runs(own).values() if one.run.dataset_digest == digest)
         return next((one.state for one in found), "")
 
     until(lambda: newest() in ("Running", "Succeeded"), 60)
     until(lambda: newest() == "Succeeded", 120)
-    until(lambda: {one.state for one in runs(shared).values()} <= {"Succeeded", "Superseded"}, 20)
+    until(lambda: {one.state for one in runs(own).values()} <= {"Succeeded", "Superseded"}, 20)
 
 
 def test_runs_of_a_deleted_model_end_and_do_not_start_again_with_the_next_one(
-    shared: Laptop, digits: Callable[..., Path], tmp_path: Path, until: Until
+    own: Laptop, digits: Callable[..., Path], tmp_path: Path, until: Until
 ) -> None:
     """One run trains and one waits when the Model is deleted; then it is applied again, and the platform is
     started again."""
-    shared.knoll("delete", "digits", "--yes")
-    declare(shared, LONG)
-    until(lambda: any(one.state == "Running" for one in runs(shared).values()), 60)
-    before = set(runs(shared))
+    own.knoll("delete", "digits", "--yes")
+    declare(own, LONG)
+    until(lambda: any(one.state == "Running" for one in runs(own).values()), 60)
+    before = set(runs(own))
     folder = digits(tmp_path / "more", start=40, count=10)
-    shared.knoll("upload", "digits", str(folder))
-    until(lambda: any(one.state == "Queued" for one in runs(shared).values()), 30)
-    old = {id for id, one in runs(shared).items() if one.state in ("Running", "Queued")}
-    shared.knoll("delete", "digits", "--yes")
-    declare(shared, SHORT)
-    shared.down()
-    shared.up()
-    until(lambda: all(runs(shared)[id].state == "Superseded" for id in old), 30)
-    until(lambda: set(runs(shared)) > before | old, 30)
-    (new,) = set(runs(shared)) - before - old
-    until(lambda: runs(shared)[new].state == "Succeeded", 60)
-    shared.wait_for_champion(runs(shared)[new].version)
+    own.knoll("upload", "digits", str(folder))
+    until(lambda: any(one.state == "Queued" for one in runs(own).values()), 30)
+    old = {id for id, one in runs(own).items() if one.state in ("Running", "Queued")}
+    own.knoll("delete", "digits", "--yes")
+    declare(own, SHORT)
+    own.down()
+    own.up()
+    until(lambda: all(runs(own)[id].state == "Superseded" for id in old), 30)
+    until(lambda: set(runs(own)) > before | old, 30)
+    (new,) = set(runs(own)) - before - old
+    until(lambda: runs(own)[new].state == "Succeeded", 60)
+    own.wait_for_champion(runs(own)[new].version)
     for id in old:
-        outcome = json.loads(shared.platform.store.get(outcome_uri(shared.root, id)))
+        outcome = json.loads(own.platform.store.get(outcome_uri(own.root, id)))
         assert outcome["superseded"]
         assert "deleted" in outcome["reason"]
         assert outcome["version"] == ""

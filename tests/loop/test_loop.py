@@ -78,47 +78,47 @@ class Client:
 
 
 def test_data_becomes_a_champion_and_new_data_its_successor_by_canary(
-    laptop: Any, digits: Digits, tmp_path: Path
+    shared: Any, digits: Digits, tmp_path: Path
 ) -> None:
     """Upload → v1; the same data again → nothing; other data → a canary under traffic without a failed
     request → v2; rubbish → rejected."""
-    laptop.declare("digits", **FAST)
+    shared.declare("digits", **FAST)
     data = digits(tmp_path / "data")
-    laptop.knoll("upload", "digits", str(data))
-    laptop.wait_for_champion("v000001")
-    answer = laptop.predict("digits", [picture(data, "7")])
+    shared.knoll("upload", "digits", str(data))
+    shared.wait_for_champion("v000001")
+    answer = shared.predict("digits", [picture(data, "7")])
     assert (answer.status_code, answer.headers["x-model-version"]) == (200, "v000001")
     assert answer.json()["predictions"][0]["label"] == "7"
-    assert opened(one.port for one in listeners(laptop.process.pid)) == []
+    assert opened(one.port for one in listeners(shared.process.pid)) == []
 
-    before = laptop.model()["dataset"]
-    laptop.knoll("upload", "digits", str(data))
-    laptop.until(lambda: laptop.model()["dataset"]["marked"] != before["marked"])
-    assert laptop.model()["dataset"] == {**before, "marked": laptop.model()["dataset"]["marked"]}
-    assert len(laptop.runs()) == 1
+    before = shared.model()["dataset"]
+    shared.knoll("upload", "digits", str(data))
+    shared.until(lambda: shared.model()["dataset"]["marked"] != before["marked"])
+    assert shared.model()["dataset"] == {**before, "marked": shared.model()["dataset"]["marked"]}
+    assert len(shared.runs()) == 1
 
-    url = f"{laptop.platform.settings.url}/v1/models/digits:predict"
+    url = f"{shared.platform.settings.url}/v1/models/digits:predict"
     with Client(url, {"instances": [picture(data, "1")]}) as client:
-        laptop.knoll("upload", "digits", str(digits(tmp_path / "more", start=40)))
-        laptop.wait_for_champion("v000002")
-        laptop.until(lambda: client.versions[-1] == "v000002")
+        shared.knoll("upload", "digits", str(digits(tmp_path / "more", start=40)))
+        shared.wait_for_champion("v000002")
+        shared.until(lambda: client.versions[-1] == "v000002")
     assert client.failures == []
     assert {"v000001", "v000002"} == set(client.versions)
-    laptop.until(
-        lambda: laptop.steps("v000002") == ["Start 0", "Shift 20", "Shift 50", "Bake 100", "Promote 100"]
+    shared.until(
+        lambda: shared.steps("v000002") == ["Start 0", "Shift 20", "Shift 50", "Bake 100", "Promote 100"]
     )
-    assert len(laptop.runs()) == 2
+    assert len(shared.runs()) == 2
 
     # another client than `knoll upload`, which would refuse the file
-    laptop.platform.store.put("s3://datasets/digits/7/broken.png", b"\x89PNG\r\n\x1a\nrubbish")
-    laptop.platform.store.put("s3://datasets/digits/_SUCCESS", b"again")
-    laptop.until(lambda: len(laptop.outcomes()) == 3, 60)
-    (rejected,) = [one for one in laptop.outcomes() if one["state"] == "rejected"]
+    shared.platform.store.put("s3://datasets/digits/7/broken.png", b"\x89PNG\r\n\x1a\nrubbish")
+    shared.platform.store.put("s3://datasets/digits/_SUCCESS", b"again")
+    shared.until(lambda: len(shared.outcomes()) == 3, 60)
+    (rejected,) = [one for one in shared.outcomes() if one["state"] == "rejected"]
     assert "7/broken.png" in rejected["reason"]
-    assert "broken.png" in laptop.knoll("runs", "logs", "digits")
-    assert laptop.predict("digits", [picture(data, "1")]).headers["x-model-version"] == "v000002"
-    assert laptop.versions() == ["v000001", "v000002"]
-    trail = laptop.knoll("why", "digits", "v000002")
+    assert "broken.png" in shared.knoll("runs", "logs", "digits")
+    assert shared.predict("digits", [picture(data, "1")]).headers["x-model-version"] == "v000002"
+    assert shared.versions() == ["v000001", "v000002"]
+    trail = shared.knoll("why", "digits", "v000002")
     for part in (
         "com.amazonaws.s3.ObjectCreated:Put",
         "240 objects",
@@ -128,14 +128,14 @@ def test_data_becomes_a_champion_and_new_data_its_successor_by_canary(
     ):
         assert part in trail
 
-    _tamper_with_a_third_version(laptop)
-    laptop.until(
-        lambda: "v000003" in laptop.model().get("quarantine", {}) and laptop.model()["phase"] == "Idle", 90
+    _tamper_with_a_third_version(shared)
+    shared.until(
+        lambda: "v000003" in shared.model().get("quarantine", {}) and shared.model()["phase"] == "Idle", 90
     )
-    assert "model.onnx" in laptop.model()["quarantine"]["v000003"]
-    laptop.until(lambda: laptop.steps("v000003") == ["Start 0", "Rollback 0"])
-    assert laptop.predict("digits", [picture(data, "1")]).headers["x-model-version"] == "v000002"
-    predictor = laptop.platform.cluster.get("InferenceService", "digits")["spec"]["predictor"]
+    assert "model.onnx" in shared.model()["quarantine"]["v000003"]
+    shared.until(lambda: shared.steps("v000003") == ["Start 0", "Rollback 0"])
+    assert shared.predict("digits", [picture(data, "1")]).headers["x-model-version"] == "v000002"
+    predictor = shared.platform.cluster.get("InferenceService", "digits")["spec"]["predictor"]
     assert "canaryTrafficPercent" not in predictor
     assert predictor["containers"][0]["args"][-1].endswith("/v000002/")
 
@@ -215,28 +215,29 @@ def test_without_any_notification_sweep_serves_from_the_users_own_s3_and_idle_mo
     assert laptop.children("knoll") == []
 
 
-def test_a_dcgan_answers_with_pictures(laptop: Any, tmp_path: Path) -> None:
+def test_a_dcgan_answers_with_pictures(shared: Any, tmp_path: Path) -> None:
     """A generator with a few steps of training draws badly, but is trained, gated, verified, warmed up and
     served like any other model. Its data is one object, an archive."""
     folder = tmp_path / "textures"
     script = str(ROOT / "examples" / "textures" / "data.py")
     subprocess.run(
-        [sys.executable, script, str(folder), "--photographs", "brick", "--stride", "100"],
+        [sys.executable, script, str(folder), "--photographs", "brick", "--stride", "200"],
         check=True,
         capture_output=True,
     )
-    config = {"epochs": 4, "batchSize": 4, "latent": 16, "scored": 8, "seed": 1}
-    laptop.declare(
+    config = {"epochs": 1, "batchSize": 2, "latent": 16, "scored": 2, "learningRate": 0.002, "seed": 1}
+    shared.declare(
         "textures",
         training__config=config,
+        training__resources={"cpu": 1},
         gate=None,
         rollout__minRequests=2,
         dataset__landed={"when": "object"},
     )
-    laptop.knoll("upload", "textures", shutil.make_archive(str(tmp_path / "textures"), "zip", folder))
-    laptop.wait_for_champion("v000001", "textures", 240)
-    answer = laptop.predict("textures", [{"seed": 7}], accept="image/png")
+    shared.knoll("upload", "textures", shutil.make_archive(str(tmp_path / "textures"), "zip", folder))
+    shared.wait_for_champion("v000001", "textures", 240)
+    answer = shared.predict("textures", [{"seed": 7}], accept="image/png")
     assert answer.headers["content-type"] == "image/png"
     with Image.open(io.BytesIO(answer.content)) as drawn:
         assert (drawn.size, drawn.mode) == ((56, 56), "RGB")
-    assert any(name.startswith("v000001/samples/") for name in laptop.names(versions_uri, "textures"))
+    assert any(name.startswith("v000001/samples/") for name in shared.names(versions_uri, "textures"))

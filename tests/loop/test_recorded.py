@@ -33,27 +33,27 @@ def test_a_version_that_fails_on_what_users_ask_is_found_without_traffic(
     """Every second user has a picture on which the failing version fails; no held-out picture is such a one.
     A predictor is killed with requests that it has not reported. A good version passes."""
     platform, key = shared.platform, (shared.home / "signing" / SIGN_FILE).read_text()
-    platform.cluster.create(model_document("shop", rollout=ROLLOUT))
-    assert try_candidate("good", "shop", platform, key).is_as_expected
+    platform.cluster.create(model_document("stall", rollout=ROLLOUT))
+    assert try_candidate("good", "stall", platform, key).is_as_expected
     shown = [change(picture(number, 1000)) for number in range(len(LABELS)) for change in (bytes, marked)]
     pictures = [{"b64": base64.b64encode(one).decode()} for one in shown]
 
     def ask() -> None:
         for number in range(AT_ONCE):
-            assert shared.predict("shop", [pictures[number % len(pictures)]]).status_code == 200
+            assert shared.predict("stall", [pictures[number % len(pictures)]]).status_code == 200
 
     ask()
-    (child,) = shared.children("--model shop")
+    (child,) = shared.children("--model stall")
     os.kill(child, signal.SIGKILL)
-    while len(kept := list_recorded(platform.bucket, "shop")) < FEWEST:
+    while len(kept := list_recorded(platform.bucket, "stall")) < FEWEST:
         ask()
         before = len(kept)
-        until(lambda: len(list_recorded(platform.bucket, "shop")) > before, 60)  # noqa: B023 - called at once
+        until(lambda: len(list_recorded(platform.bucket, "stall")) > before, 60)  # noqa: B023 - called at once
     asked = {one.body for one_kept in kept if (one := find_recorded(one_kept.info.uri, platform.bucket))}
     assert len(asked) == len(pictures)
     until(lambda: "predictor.recorded" not in shared.knoll("events"), 60)
-    failing = try_candidate("failing", "shop", platform, key)
+    failing = try_candidate("failing", "stall", platform, key)
     assert "requests failed, and 0 of " in failing.reason
-    assert " recorded" in shared.knoll("why", "shop", failing.version)
-    assert " recorded)" in shared.knoll("rollout", "status", "shop")
-    assert try_candidate("good", "shop", platform, key).is_as_expected
+    assert " recorded" in shared.knoll("why", "stall", failing.version)
+    assert " recorded)" in shared.knoll("rollout", "status", "stall")
+    assert try_candidate("good", "stall", platform, key).is_as_expected

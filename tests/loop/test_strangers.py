@@ -29,16 +29,16 @@ QUICK = {"steps": [50], "minRequests": 10, "bake": "2s"}
 
 @pytest.fixture(scope="module")
 def served(
-    shared: Laptop, digits: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory
+    own: Laptop, digits: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Laptop, Path]:
     """A platform with strays of all kinds that serves digits, and the folder of its data."""
     for key, body in STRAYS.items():
-        shared.platform.store.put(f"{shared.root}/{key}", body)
-    shared.declare("digits", **FAST, rollout=QUICK)
+        own.platform.store.put(f"{own.root}/{key}", body)
+    own.declare("digits", **FAST, rollout=QUICK)
     folder = digits(tmp_path_factory.mktemp("served"))
-    shared.knoll("upload", "digits", str(folder))
-    shared.wait_for_champion("v000001")
-    return shared, folder
+    own.knoll("upload", "digits", str(folder))
+    own.wait_for_champion("v000001")
+    return own, folder
 
 
 def test_strays_of_all_kinds_stop_nothing_and_are_named(served: tuple[Laptop, Path]) -> None:
