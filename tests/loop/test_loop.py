@@ -38,7 +38,7 @@ pytestmark = [pytest.mark.loop, pytest.mark.timeout(400)]
 
 ROOT = Path(__file__).parents[2]
 Digits = Callable[..., Path]
-FAST = {
+FAST: dict[str, Any] = {
     "training__config": {"epochs": 6, "batchSize": 16, "seed": 1},
     "gate": {"metric": "accuracy", "atLeast": 0.8},
 }

@@ -4,10 +4,12 @@ import base64
 import os
 import signal
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 
 from knoll.installation import SIGN_FILE
+from knoll.ports import Bucket
 from knoll.records.recorded import find_recorded, list_recorded
 from knoll.rollout.recordings import FEWEST
 from loop.conftest import Laptop
@@ -47,8 +49,7 @@ def test_a_version_that_fails_on_what_users_ask_is_found_without_traffic(
     os.kill(child, signal.SIGKILL)
     while len(kept := list_recorded(platform.bucket, "stall")) < FEWEST:
         ask()
-        before = len(kept)
-        until(lambda: len(list_recorded(platform.bucket, "stall")) > before, 60)  # noqa: B023 - called at once
+        until(partial(_has_more, platform.bucket, len(kept)), 60)
     asked = {one.body for one_kept in kept if (one := find_recorded(one_kept.info.uri, platform.bucket))}
     assert len(asked) == len(pictures)
     until(lambda: "predictor.recorded" not in shared.knoll("events"), 60)
@@ -57,3 +58,7 @@ def test_a_version_that_fails_on_what_users_ask_is_found_without_traffic(
     assert " recorded" in shared.knoll("why", "stall", failing.version)
     assert " recorded)" in shared.knoll("rollout", "status", "stall")
     assert try_candidate("good", "stall", platform, key).is_as_expected
+
+
+def _has_more(bucket: Bucket, count: int) -> bool:
+    return len(list_recorded(bucket, "stall")) > count
