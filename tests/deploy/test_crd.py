@@ -1,8 +1,8 @@
 """The CRD says what knoll.models reads: the same fields, and the same verdict on Models good and bad.
 
 Only a rule of the CRD can see some faults; those are left to the API server, in tests/cluster/test_crd.py.
-And parse_model says more than any CRD can where a family is asked: whether it exists, and whether its config
-and the gate's metric are right.
+And `knoll apply` says more than any CRD can: what depends on the family, such as its config and the gate's
+metric, on other Models, or on the model bucket.
 """
 
 from collections.abc import Mapping
@@ -93,6 +93,16 @@ def test_the_schema_judges_a_model_as_knoll_does(case: Mapping[str, Any]) -> Non
         parse_model(model)
     assert case["bad"].partition("[")[0] in str(refused.value)
     assert bool(faults) != case.get("rule", False)
+
+
+def test_the_crd_lets_a_metric_pass_that_the_gate_bounds_twice() -> None:
+    gate = {"metric": "loss", "also": [{"metric": "loss"}]}
+    spec = document({"spec": {"gate": gate}})["spec"]
+    jsonschema.validate(spec, json_schema(SCHEMA["properties"]["spec"]))
+    rules = SCHEMA["properties"]["spec"]["properties"]["gate"]["x-kubernetes-validations"]
+    assert not any(".also" in one["rule"] for one in rules + SCHEMA["x-kubernetes-validations"])
+    with pytest.raises(InvalidModel, match="given twice"):
+        parse_model(document({"spec": {"gate": gate}}))
 
 
 def test_the_crd_has_the_fields_of_the_model_and_no_others() -> None:

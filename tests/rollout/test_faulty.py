@@ -28,10 +28,10 @@ def world(tmp_path: Path) -> Serving:
 
 
 def declare(world: Serving, *, is_faulty: bool) -> None:
-    """Somebody declares a golden set: amid the data, which the CRD lets pass, or beside it."""
+    """Somebody declares the gate: it bounds a metric twice, which the CRD lets pass, or once."""
     document = world.platform.cluster.get("Model", "digits")
-    golden = {"goldenSet": "s3://data/digits/exam/"} if is_faulty else {}
-    world.platform.cluster.update({**document, "spec": {**document["spec"], "gate": {**GATE, **golden}}})
+    twice = {"also": [{"metric": GATE["metric"]}]} if is_faulty else {}
+    world.platform.cluster.update({**document, "spec": {**document["spec"], "gate": {**GATE, **twice}}})
 
 
 @pytest.mark.parametrize("phase", ["Deploying", "Canary", "Baking"])
@@ -47,7 +47,7 @@ def test_a_trial_gives_its_traffic_back_and_is_repeated_without_the_fault(world:
     assert (world.served(), world.answering()) == (("v000002", 0), ["v000001"])
     assert (world.status()["phase"], world.status()["quarantine"]) == ("RollingBack", {})
     assert world.records()[-1] == "2 Withdraw 0"
-    assert "overlaps the data" in world.reasons()[-1]
+    assert "the bounds of accuracy are given twice" in world.reasons()[-1]
     before = world.platform.cluster.get("Model", "digits")
     world.time.move(1000)
     world.tell(TRAINING_SUCCEEDED)

@@ -34,8 +34,8 @@ def edit_service(world: World, model: str) -> None:
 
 
 def spoil(world: World, model: str) -> None:
-    """The Model gets a fault that the CRD lets pass: its golden set lies amid its data."""
-    _redeclare(world, model, {"metric": "accuracy", "goldenSet": f"s3://data/{model}/exam/"})
+    """The Model gets a fault that the CRD lets pass: its gate bounds a metric twice."""
+    _redeclare(world, model, {"metric": "accuracy", "also": [{"metric": "accuracy"}]})
 
 
 def correct(world: World, model: str) -> None:
