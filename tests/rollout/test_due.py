@@ -13,7 +13,7 @@ from knoll.records.rollout import list_steps
 from knoll.rollout import handler
 from knoll.rollout.due import due_at
 from knoll.rollout.follow import FOLLOWED, follow
-from knoll.rollout.replay import CALL_TIME, REPLAY_TIME
+from knoll.rollout.replay import CALL_TIME, LAST_TIME
 from knoll.rollout.slot import Slot
 from knoll.rollout.steering import Steering
 from knoll.wiring.stages import STAGES
@@ -149,7 +149,7 @@ def test_a_call_ends_before_its_broker_delivers_again_and_a_sweep_before_the_nex
     eventing = read_eventing(EVENTING)
     timeouts = {one.subscriber: one.delivery.timeout or 0 for one in eventing.triggers}
     assert CALL_TIME.total_seconds() < timeouts["knoll-rollout"]
-    assert (FOLLOWED + CALL_TIME - REPLAY_TIME).total_seconds() < timeouts["knoll-sweep"]
+    assert (FOLLOWED + LAST_TIME).total_seconds() < timeouts["knoll-sweep"]
     (tick,) = eventing.tickers
     assert (tick.schedule, timedelta(minutes=1) > FOLLOWED) == ("* * * * *", True)
 

@@ -16,7 +16,7 @@ from knoll.rollout.handler import advance
 __all__ = ["FOLLOWED", "follow"]
 
 _LOG = logging.getLogger(__name__)
-FOLLOWED = timedelta(seconds=55)  # since the tick; less than to the next one
+FOLLOWED = timedelta(seconds=55)  # since the tick, in which it may ask; less than to the next tick
 _PAUSE = timedelta(seconds=5)
 
 

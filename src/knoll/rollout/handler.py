@@ -139,7 +139,7 @@ def _is_own_change(event: Event) -> bool:
 
 def _replay_end(platform: Platform) -> datetime:
     """When the call that begins now stops to ask predictors, hooks and Prometheus. A sweep has one such time
-    for all Models."""
+    for its pass over all Models, and a later one in `follow`."""
     return platform.clock.now() + REPLAY_TIME
 
 

@@ -32,6 +32,7 @@ from knoll.rollout.world import write_slot
 __all__ = [
     "ANSWER_TIME",
     "CALL_TIME",
+    "LAST_TIME",
     "REPLAY_SAMPLES",
     "REPLAY_TIME",
     "DirectRoute",
@@ -45,9 +46,10 @@ __all__ = [
 ]
 
 REPLAY_SAMPLES = 50  # of one part, at most, each to both versions
-REPLAY_TIME = timedelta(seconds=20)  # in which the parts of one call may begin with a sample
 ANSWER_TIME = timedelta(seconds=20)  # for one answer
-CALL_TIME = timedelta(seconds=50)  # for all requests of one call; the Trigger has a longer timeout
+REPLAY_TIME = timedelta(seconds=20)  # of one call, in which it may ask; `follow` has another one
+LAST_TIME = timedelta(seconds=30)  # after that, in which answers may still come
+CALL_TIME = REPLAY_TIME + LAST_TIME  # less than the timeout of the Trigger
 _Item = TypeVar("_Item")
 
 
@@ -124,12 +126,12 @@ def send_part(
     """Send a part of the questions to the candidate's predictor, and to the champion's if there is one, none
     after `until` (see `paced`).
 
-    Each answer is waited for ANSWER_TIME at most, and none after the CALL_TIME. A recorded request that the
-    champion refuses is removed.
+    Each answer is waited for ANSWER_TIME at most, and none LAST_TIME after `until`. A recorded request that
+    the champion refuses is removed.
     """
     part = ReplayPart()
     routes, turn = [one for one in (candidate, champion) if one], 1
-    end = until + CALL_TIME - REPLAY_TIME
+    end = until + LAST_TIME
     for question in paced(questions, until, platform.clock):
         answers = [_ask_by(end, model, one, question.body, platform) for one in routes[::turn]][::turn]
         turn = -turn
