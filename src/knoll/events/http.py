@@ -2,8 +2,8 @@
 
 The SDK writes events. It does not read them: version 1 leaves header values percent-encoded, takes a binary
 event that lacks an attribute for a structured one, and quotes bodies in its errors. Brokers retry on 404,
-408, 409 and 429, and take a 2xx answer with a body that is no event for a failure, so `respond` gives nothing
-but 200, 204, 422, 503 and 507.
+408, 409 and 429, and take a 2xx answer with a body that is no event for a failure. docs/events.md says what a
+function answers instead.
 """
 
 import base64

@@ -1,7 +1,6 @@
 """The deployable functions, for Knative and the laptop alike: each answers POSTs as its stage does.
 
-A function answers 204, 200 with a CloudEvent, 422 or 503. A broker takes any other answer for a fault and
-delivers again. A body beyond the limit of an event is answered with 413, which a broker does not repeat.
+docs/events.md says what a function answers, and what a broker does then.
 """
 
 import threading
