@@ -24,7 +24,7 @@ from knoll.families.declaration import FamilyConfig
 from knoll.models import ModelSpec
 from knoll.settings import Settings
 from layers import code_map, layers
-from quotes import attributes, code, methods, whole_file
+from quotes import attributes, code, drawing, methods, whole_file
 
 __all__ = ["BLOCKS", "commands", "fill", "main", "pages", "variables"]
 
@@ -226,6 +226,7 @@ BLOCKS: Mapping[str, Callable[[str], str]] = {
     "code_map": code_map,
     "file": whole_file,
     "code": code,
+    "drawing": drawing,
     "record": record,
     "methods": methods,
     "attributes": attributes,

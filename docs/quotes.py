@@ -1,12 +1,13 @@
 """Blocks that quote the source: files, classes, and tables of what they have."""
 
 import ast
+import textwrap
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from fields import table
 
-__all__ = ["attributes", "code", "first_words", "methods", "whole_file"]
+__all__ = ["attributes", "code", "drawing", "first_words", "methods", "whole_file"]
 
 ROOT = Path(__file__).parents[1]
 
@@ -48,6 +49,13 @@ def _imports(text: str, users: Sequence[ast.stmt]) -> str:
             if used & {(alias.asname or alias.name).partition(".")[0] for alias in one.names}:
                 groups[-1].append(str(ast.get_source_segment(text, one)))
     return "\n\n".join("\n".join(group) for group in groups if group)
+
+
+def drawing(path: str) -> str:
+    """What the docstring of a module draws: its indented lines."""
+    text = ast.get_docstring(ast.parse(_read(path))) or ""
+    drawn = "\n".join(line for line in text.splitlines() if line.startswith("    "))
+    return f"```text\n{textwrap.dedent(drawn)}\n```"
 
 
 def methods(argument: str) -> str:

@@ -1,11 +1,12 @@
 """What to do next with the version on trial: a pure decision over slot, policy and what is observed.
 
     Idle ──Start──▶ Deploying ──agrees─▶ Canary ──enough requests──▶ next step … ──passes──▶ Baking ──▶ Idle,
-                        │ never ready      │  ▲                                               │       promoted
-                        │                  │  └──suspected: half of the traffic───────────────┘
-                        ├─▶ RollingBack ◀──┘ fails
-                        │        └──champion ready──▶ Idle, quarantined
-                        └──disagrees──▶ RollingBack ──champion ready──▶ Idle, held for approval
+      │                 │ never ready      │  ▲                                               │       promoted
+      │                 │                  │  └──suspected: half of the traffic───────────────┘
+      │                 ├──▶ RollingBack ◀─┘ fails
+      │                 │         └──champion ready──▶ Idle, quarantined
+      │                 └──disagrees──▶ RollingBack ──champion ready──▶ Idle, waiting for approval
+      └──the gate refuses──▶ Idle, quarantined
 
 Until its answers are compared with those of the champion, the candidate gets no traffic. While both get
 traffic, the judgement of both says whether it fails or passes. With all traffic it can only be suspected. A
