@@ -1,6 +1,6 @@
 """Two uploads to one model at once would mix their files, so the second one is refused.
 
-Each hangs out a sign and then looks for others, so of two at the same moment at least one sees the other.
+Each hangs out a sign, and only then looks for the signs of others.
 """
 
 import os

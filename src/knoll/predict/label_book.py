@@ -85,7 +85,7 @@ class LabelBook:
             return {version: dict(found) for version, found in self._pairs.items()}
 
     def windows(self) -> Mapping[str, tuple[Window, ...]]:
-        """Right and wrong answers of each version, by the minute in which they were given."""
+        """The answers of each version that users have labelled, right and wrong, by minute."""
         with self._lock:
             return {
                 version: tuple((minute, right[minute], self._wrong[version][minute]) for minute in minutes)

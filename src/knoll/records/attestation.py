@@ -1,8 +1,7 @@
 """The attestation of a version, attestation.json: who has signed its manifest.
 
-It is a DSSE envelope around an in-toto statement, so that other tools can verify it, too. The statement names
-model, version and the sha256 of manifest.json: an attestation counts for no other version. It lies beside the
-manifest, and is written before it. Because it signs the manifest, the manifest does not name it.
+It is a DSSE envelope around an in-toto statement, which names model, version and the sha256 of manifest.json.
+Because it signs the manifest, the manifest does not name it.
 
 https://github.com/secure-systems-lab/dsse, https://github.com/in-toto/attestation
 """

@@ -1,9 +1,9 @@
 """The trial of a Model whose declaration has faults: it ends, and the champion gets the traffic back. Nothing
 begins.
 
-No policy is left by which the version could be judged, and no spec for a new Revision of the champion. So the
-candidate keeps its Revision and steps back, as in a rollback from the bake. When the Model is readable again,
-the rollback goes on, and the version is tried again. A first version has no champion, and serves on.
+There is no policy by which the version could be judged. The candidate keeps its Revision, and one field of
+the InferenceService takes its traffic. Once the Model has no fault, the rollback ends and the version has
+another trial. A first version serves on.
 """
 
 from dataclasses import replace

@@ -73,7 +73,7 @@ class Hooked:
 
     def with_rollback(self, following: int, began: datetime, ended: datetime) -> "Hooked":
         """The same after hooks were asked whether the version shall go. They rest for twice the time that
-        this took, so that slow ones leave time for all else that a rollout does."""
+        this took."""
         at = (ended + 2 * (ended - began)).isoformat()
         return replace(self, rollback_at=at, rollback_next=following)
 
@@ -145,8 +145,7 @@ def next_question(
 
 
 def after_answer(hooked: Hooked, hook: HookSpec, answer: HookAnswer, at: str) -> Hooked:
-    """The state after an answer of the hook that guards the transition: 2xx is a yes, 403 and 409 are a no,
-    and all else is no answer."""
+    """The state after an answer of the hook that guards the transition."""
     name = answer_name(answer)
     if name == "yes":
         return hooked.with_yes()
@@ -165,7 +164,7 @@ def hook_words(hook: HookSpec, did: str, answer: HookAnswer) -> str:
 
 
 def answer_name(answer: HookAnswer) -> str:
-    """What an answer means: yes, no, or none."""
+    """What an answer means: "yes", "no", or "none" if it is none."""
     if 200 <= answer.status < 300:
         return "yes"
     return "no" if answer.status in _NO else "none"

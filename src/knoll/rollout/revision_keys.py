@@ -5,8 +5,7 @@ of each other again.
 
 It follows from the key with which functions stamp records, the Model's uid, and the version with the sha256
 of its manifest. So rollout keeps none. The predictor reads it from a Secret, which Kubernetes deletes with
-the Model. The name of the Secret stands for the key in it, so a Secret of that name has the right key.
-Rollout reads and changes none.
+the Model. The Secret is named after a digest of its key, so rollout reads and changes none.
 """
 
 import hashlib

@@ -1,9 +1,8 @@
 """The Kubernetes Job that executes a run: a pure function of the run record and the installation's settings.
 
-Kubernetes expands `$(VAR)` in args and env, so no text of a user or a bucket goes there. The Job carries only
-the run id; the trainer reads the rest from the run record. Each node of a run is one Pod. torchrun reads its
-variables PET_..., which have the same names as in Kubeflow's trainer. Node 0 is the Pod with index 0, even if
-another Pod starts first: if that Pod succeeds, the Job succeeds.
+The Job names its run by the id alone: args and env have no text of a user or a bucket. Each node of a run is
+one Pod. torchrun reads its variables PET_..., which have the same names as in Kubeflow's trainer. Node 0 is
+the Pod with index 0, even if another Pod starts first: if that Pod succeeds, the Job succeeds.
 """
 
 import math

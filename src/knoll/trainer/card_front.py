@@ -1,7 +1,7 @@
 """The front matter of a model card, which the Hugging Face hub reads.
 
-https://github.com/huggingface/hub-docs/blob/main/modelcard.md says what it may have. A dataset is named by
-the model and the start of its digest, so that no dataset of the hub has that name.
+https://github.com/huggingface/hub-docs/blob/main/modelcard.md says what it may have. A dataset gets a name
+that no dataset of the hub has.
 """
 
 from collections.abc import Mapping
