@@ -17,7 +17,7 @@ from knoll.ingest.checksums import end_of_reading
 from knoll.ingest.landed import Waiting, may_land
 from knoll.ingest.look import dataset_status, look_and_learn
 from knoll.ingest.notifications import is_notification, publish_notification, publish_notification_event
-from knoll.ingest.opening import note_late_cause, open_run, runs_to_open
+from knoll.ingest.opening import note_foretold_runs, note_late_cause, open_run
 from knoll.ingest.webhook import came_through_broker
 from knoll.models import Model, readable_models
 from knoll.names import object_uri
@@ -93,7 +93,7 @@ def _land(
     only = uri if model.dataset.landed.when == "object" else ""
     verdict = look_and_learn(model, platform, only, before=before, until=until)
     landed = () if isinstance(verdict, Waiting) else verdict.datasets
-    asked, new = runs_to_open(model, landed, platform)
+    asked, new = note_foretold_runs(model, landed, platform)
     status = dataset_status(model, verdict, before, only, next(iter(asked.values()), ""))
     try:
         if not _show_verdict(document, status, platform, must_write=bool(new)):

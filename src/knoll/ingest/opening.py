@@ -36,7 +36,7 @@ from knoll.records.outcome import (
 from knoll.records.run import Run, find_run, is_opened, list_runs, write_run
 from knoll.records.stamp import stamped
 
-__all__ = ["asked_runs", "note_late_cause", "open_run", "record_run", "runs_to_open"]
+__all__ = ["asked_runs", "note_foretold_runs", "note_late_cause", "open_run", "record_run"]
 
 
 _MOST_READ = 100  # outcomes in one look; with the rule `object` a Model has as many runs as objects
@@ -76,11 +76,11 @@ def _is_spent(run: str, model: Model, platform: Platform) -> bool:
     return not is_signed(outcome, platform.bucket) or not is_opened(run, platform.bucket)
 
 
-def runs_to_open(
+def note_foretold_runs(
     model: Model, datasets: Iterable[Dataset], platform: Platform
 ) -> tuple[Mapping[Dataset, str], Mapping[Dataset, str]]:
-    """The run that each dataset asks for, and those of them that are still to be opened. If a stranger wrote
-    the outcome of one that was never opened, a hint is written, and its data asks for the next run."""
+    """Write a hint for each run that was never opened and whose outcome a stranger wrote: its data asks for
+    the next run. Return the run that each dataset asks for then, and those that are still to be opened."""
     while True:
         asked = asked_runs(model, datasets, platform)
         new = _unopened(model.name, asked, platform)

@@ -80,7 +80,7 @@ class Served:
                 instances = read_v1(body, headers, work.keep)
             decoded = self._decoded(instances, self._turn(body), work, warnings.append)
             pictures = [one.name for one in self.version.signature.outputs if CODECS[one.codec].draw]
-            batches, answered = self._noted(self._run_all(decoded, len(instances), pictures, work))
+            batches, answered = self._note_labels(self._run_all(decoded, len(instances), pictures, work))
             answer, id = answer_v1(batches, self.version.signature, headers, self.name, warnings), new_id()
             if self.recorder:
                 self.recorder.note(id, body, headers)
@@ -102,7 +102,7 @@ class Served:
             )
             in_json = [name for name, is_binary in request.outputs.items() if not is_binary]
             dense = [one.name for one in self.version.signature.outputs if one.name not in in_json]
-            batches, answered = self._noted(self._run_all(parts, size, dense, work))
+            batches, answered = self._note_labels(self._run_all(parts, size, dense, work))
             answers = list(batches)
             outputs = {name: np.concatenate([one[name] for one in answers]) for name in answers[0]}
             answer = answer_v2(request, outputs, self.version.signature, self.about)
@@ -110,8 +110,10 @@ class Served:
 
         return self._guarded(answer, f"GET {path_of(V2_MODEL, self.name)} shows the tensors")
 
-    def _noted(self, batches: Iterable[dict[str, Array]]) -> tuple[Iterator[dict[str, Array]], list[str]]:
-        """The batches, and the labels that are answered, which grow while the batches come."""
+    def _note_labels(
+        self, batches: Iterable[dict[str, Array]]
+    ) -> tuple[Iterator[dict[str, Array]], list[str]]:
+        """The batches, and the labels that are answered, which are noted while the batches come."""
         answered: list[str] = []
 
         def noted() -> Iterator[dict[str, Array]]:

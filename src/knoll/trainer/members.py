@@ -54,7 +54,9 @@ class FileReader:
         one, member = place.one, place.member
         if member is None:
             return self._objects.whole(one)
-        return self._objects.kept(one, member.place, lambda: member.unpack(self._packed(place, member)))
+        return self._objects.read_and_keep(
+            one, member.place, lambda: member.unpack(self._packed(place, member))
+        )
 
     def directory(self, one: DatasetObject, room: int) -> list[Listed]:
         """The members of an archive, as `read_directory` has them, with their places."""
@@ -66,13 +68,13 @@ class FileReader:
         return list(_placed(one, list(read_directory(file, one.size, room))))
 
     def _packed(self, place: Place, member: Member) -> bytes:
-        bundle = self._bundle(place)
+        bundle = self._take_bundle(place)
         if bundle is None:
             return self._objects.part(place.one, member.place)
         start = place.bundle.start
         return bundle[member.place.start - start : member.place.stop - start]
 
-    def _bundle(self, place: Place) -> bytes | None:
+    def _take_bundle(self, place: Place) -> bytes | None:
         """The bundle of a member; None if it was here before, and others have taken its room."""
         key = place.one.uri, place.bundle.start
         with self._lock:

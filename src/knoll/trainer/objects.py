@@ -81,10 +81,11 @@ class Objects:
 
     def whole(self, one: DatasetObject) -> bytes:
         """The object."""
-        return self.kept(one, range(one.size), lambda: self._whole(one))
+        return self.read_and_keep(one, range(one.size), lambda: self._whole(one))
 
-    def kept(self, one: DatasetObject, place: range, read: Callable[[], bytes]) -> bytes:
-        """What was made of a part of the object: as the cache has it, else as `read` does it."""
+    def read_and_keep(self, one: DatasetObject, place: range, read: Callable[[], bytes]) -> bytes:
+        """What was made of a part of the object: as the cache has it; else as `read` does it, and then the
+        cache keeps it."""
         name = "\n".join([one.uri, one.etag, one.sha256, str(place)])
         body = self._cache.find(name) if self._cache else None
         if body is None:

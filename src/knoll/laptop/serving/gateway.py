@@ -77,7 +77,7 @@ class Gateway:
             ("GET", READY, self._healthy),
             *(
                 ("GET", path, told)
-                for path, told in zip(READ, (self._described, self._predict, self._ready), strict=True)
+                for path, told in zip(READ, (self._describe, self._predict, self._ready), strict=True)
             ),
         ]
         found: list[HttpRoute] = []
@@ -150,9 +150,9 @@ class Gateway:
                         return in_error(502, f"{revision} cannot be reached: {why}; see its log")
         raise AssertionError("unreachable")
 
-    async def _described(self, request: Request) -> Response:
+    async def _describe(self, request: Request) -> Response:
         """Whether the model is ready, and a valid request for it. It wakes nothing: the signature of the
-        version is enough for that."""
+        version is enough for that. The example is remembered."""
         if request.path_params["model"].endswith(_ACTIONS):
             return JSONResponse(
                 {"error": f"this path takes POST, not {request.method}"}, 405, {"Allow": "POST"}
