@@ -65,9 +65,8 @@ def config_digest(
     patience: int | None = None,
     compressed: Mapping[str, Any] | None = None,
 ) -> str:
-    """Identity of a family with its config, of the golden set, if there is one, of the share of files that
-    may be bad, if any may be, of the end of the training, unless that is the last epoch with its weights, and
-    of the graphs that are tried, if there are any: what is trained and scored, apart from the data."""
+    """Digest of all that decides what is trained and scored, except the data: family, config and, where set,
+    golden set, share of bad files, end of the training and graphs to try."""
     more = [*([golden_set] if golden_set else []), *([f"most bad: {most_bad!r}"] if most_bad else [])]
     ended = [f"keep: {keep}, patience: {patience or 0}"] if patience or keep != "last" else []
     tried = [f"compressed: {_as_text(compressed)}"] if compressed else []

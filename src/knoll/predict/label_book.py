@@ -1,6 +1,5 @@
-"""What is known of the answers of a model: how many were right and wrong by what users have told, by version
-and minute, how many differ from those of the version served here, and of those that both have answered and
-users have labelled, which one was right. Each answer counts once."""
+"""Counts of answers: right and wrong by version and minute; how many differ from this version's; and, of
+labelled requests that both versions answered, which was right. Each answer counts once."""
 
 import threading
 from collections import Counter, OrderedDict

@@ -1,5 +1,5 @@
-"""How long the parts of a start took. Who has waited for it is told, in the header `server-timing` of the
-answer, and Prometheus in a metric.
+"""How long the parts of a start took. The header `server-timing` tells this to the client that waited, and a
+metric tells Prometheus.
 
 `fetch`, `verify`, `load` and `warm-up` are what their names say. `start` is the rest: the interpreter, the
 imports and the server. Some imports run while the version is fetched, and are not counted twice.

@@ -1,7 +1,7 @@
 """The outcome: how a run ended. It is written once; the first writer wins.
 
-If everybody who may end a run has a key, a run that functions have opened ends only by a signed outcome: any
-other one in its place is a stray, which is passed over, and written over at the end of the run.
+With keys set, only a signed outcome ends a run that functions have opened. An unsigned one is a stray: knoll
+ignores it, and overwrites it when the run ends.
 
 If an outcome is superseded, or lacked memory, a hint is written before it, so that these runs are found
 without reading all outcomes.

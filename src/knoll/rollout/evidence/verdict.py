@@ -31,11 +31,11 @@ class PassingPolicy:
 
 @dataclass(frozen=True)
 class ArmVerdict:
-    """One arm: E so far and where it fails, L so far and where it passes (0 if it cannot), on how much
-    evidence of the candidate, and an estimate of how much is missing to pass if the candidate is as
-    good as the champion; None if it cannot be told. `margin` is how much worse it is shown not to be when
-    it passes; None if it cannot. `asked` is the margin that the policy asks for: where the champion fails
-    more often, its rate is the margin; None if there is no such policy."""
+    """One arm. `e` is E so far, and at `fail_at` it fails. `support` is L so far, and at `pass_at` it passes;
+    0 if it cannot. `judged` counts the evidence of the candidate. `missing` estimates how much more it needs
+    to pass if it is as good as the champion; None if that cannot be told. If the arm passes, the candidate is
+    worse by at most `margin`; None if it cannot pass. `asked` is the margin of the policy; None if it has
+    none. `margin` is larger if the champion fails more often: then it is the champion's rate."""
 
     arm: ArmName
     outcome: Outcome
