@@ -1,5 +1,6 @@
 """A version that has no room waits with a sentence, and the champion serves on."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,8 @@ from knoll.views.rollouts import read_rollout
 from rollout.world import MODEL, Replays, World, make_world, promote_first, with_policy
 
 GPU = "nvidia.com/gpu"
+# what a real API server has answered
+OVER_QUOTA = json.loads((Path(__file__).parents[1] / "adapters/statuses/quota.json").read_text())["message"]
 DEPLOYING = Slot(champion="v000001", candidate="v000002", phase="Deploying")
 AT, EARLIER = "2026-01-01T00:01:00+00:00", "2026-01-01T00:00:00+00:00"
 CROWDED = Observed(trouble="Unschedulable: 1 Insufficient nvidia.com/gpu", has_no_room=True)
@@ -156,8 +159,8 @@ def test_no_traffic_is_taken_from_a_champion_that_requests_wait_for(step: Any) -
     ("reason", "message", "has_none"),
     [
         ("Unschedulable", "0/1 nodes are available", True),
-        ("FailedCreate", 'pods "x" is forbidden: exceeded quota: team', True),
-        ("FailedCreate", "admission webhook denied the request", False),
+        ("FailedCreate", OVER_QUOTA, True),
+        ("FailedCreate", "admission webhook quota-policy denied the request", False),
         ("ExitCode1", "exceeded quota", False),
     ],
 )

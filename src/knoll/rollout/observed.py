@@ -1,5 +1,6 @@
 """What the status of an InferenceService, its newest Revision and their Pods say. Pure."""
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -21,7 +22,10 @@ __all__ = [
     "was_ready",
 ]
 
-_MAY_PASS = (f"ExitCode{UNAVAILABLE}", f"ExitCode{PREEMPTED}")  # the store did not answer; the node went away
+_MAY_PASS = (UNAVAILABLE, PREEMPTED)  # exit codes: the store did not answer; the node went away
+_EXIT = re.compile(r"ExitCode(\d+)")  # how Knative names the reason
+# Kubernetes has no reason of its own for it. The API server says "exceeded quota: …" or "failed quota: …".
+_OF_QUOTA = " quota: "
 
 
 @dataclass(frozen=True)
@@ -41,6 +45,31 @@ class Observed:
     trouble: str = ""
     has_no_room: bool = False
     champion_waits: bool = False
+
+
+@dataclass(frozen=True)
+class Hindrance:
+    """Why a Revision does not serve: the reason and message of Kubernetes or Knative, and the exit code of
+    its predictor; 0 if that is not why."""
+
+    reason: str
+    message: str
+    exit_code: int = 0
+
+    @property
+    def is_final(self) -> bool:
+        """Whether it can never serve. After an end that may pass, its process is started again."""
+        has_crashed = self.exit_code and self.exit_code not in _MAY_PASS
+        return bool(has_crashed) or self.reason == GAVE_UP
+
+    @property
+    def is_no_room(self) -> bool:
+        """Whether no node has room for the Pod, or a quota forbids it."""
+        is_refused = self.reason == "FailedCreate" and _OF_QUOTA in self.message
+        return self.reason == UNSCHEDULABLE or is_refused
+
+    def __str__(self) -> str:
+        return ": ".join(filter(None, (self.reason, self.message))).strip()
 
 
 def newest_revision(isvc: Document | None) -> str:
@@ -79,16 +108,16 @@ def observe(
     others = [one for one in targets if one.get("tag") and one.get("revisionName") != created]
     is_ready = predictor.get("latestReadyRevision") == created
     found = None if is_ready else _not_ready(revision) or _crash(pods)
-    failure, trouble = _fault(found)
+    trouble = str(found) if found else ""
     return Observed(
         is_ready=is_ready,
         percent=sum(one.get("percent") or 0 for one in newest),
         tagged_url=_url(predictor, newest),
         champion_url=_url(predictor, others) if others else "",
-        failure=failure,
-        gave_up=found is not None and found[0] == GAVE_UP,
+        failure=trouble if found and found.is_final else "",
+        gave_up=found is not None and found.reason == GAVE_UP,
         trouble=trouble,
-        has_no_room=found is not None and _is_without_room(*found),
+        has_no_room=found is not None and found.is_no_room,
     )
 
 
@@ -107,7 +136,7 @@ def crashes(pod: Document) -> int:
         if container.get("name") == PREDICTOR_CONTAINER:
             state, last = container.get("state") or {}, container.get("lastState") or {}
             code = (state.get("terminated") or last.get("terminated") or {}).get("exitCode")
-            if code and code != REJECTED and f"ExitCode{code}" not in _MAY_PASS:
+            if code and code != REJECTED and code not in _MAY_PASS:
                 return int(container.get("restartCount") or 0) + ("running" not in state)
     return 0
 
@@ -121,33 +150,26 @@ def _version(revision: Document) -> str:
     return label_of(revision, VERSION_LABEL)
 
 
-def _fault(found: tuple[str, str] | None) -> tuple[str, str]:
-    """Why the Revision can never serve, and why it does not serve yet. A process that ended for a reason that
-    may pass is started again."""
-    if found is None:
-        return "", ""
-    reason, text = found[0], ": ".join(filter(None, found)).strip()
-    has_crashed = reason.startswith("ExitCode") and reason not in _MAY_PASS
-    is_final = has_crashed or reason == GAVE_UP
-    return (text, text) if is_final else ("", text)
-
-
-def _is_without_room(reason: str, message: str) -> bool:
-    """Whether no node has room for the Pod, or a quota forbids it."""
-    return reason == UNSCHEDULABLE or (reason == "FailedCreate" and "quota" in message)
-
-
-def _not_ready(revision: Document) -> tuple[str, str] | None:
-    """Reason and message of a Revision that has failed."""
+def _not_ready(revision: Document) -> Hindrance | None:
+    """Why a Revision has failed."""
     conditions = (revision.get("status") or {}).get("conditions") or []
     failed = (one for one in conditions if one.get("type") == "Ready" and one.get("status") == "False")
-    return next(((one.get("reason", ""), one.get("message", "")) for one in failed), None)
+    return next((_of_knative(one.get("reason", ""), one.get("message", "")) for one in failed), None)
 
 
-def _crash(pods: Iterable[Document]) -> tuple[str, str] | None:
-    """Exit code and message of the predictor's last end in any of the Pods."""
+def _of_knative(reason: str, message: str) -> Hindrance:
+    ended = _EXIT.fullmatch(reason)
+    return Hindrance(reason, message, int(ended[1]) if ended else 0)
+
+
+def _crash(pods: Iterable[Document]) -> Hindrance | None:
+    """The predictor's last end in any of the Pods."""
     ends = (end for pod in pods for end in _ends(pod))
-    return next(((f"ExitCode{end['exitCode']}", end.get("message", "")) for end in ends), None)
+    return next((_crashed(end["exitCode"], end.get("message", "")) for end in ends), None)
+
+
+def _crashed(code: int, message: str) -> Hindrance:
+    return Hindrance(f"ExitCode{code}", message, code)
 
 
 def _ends(pod: Document) -> Iterator[Mapping[str, Any]]:
