@@ -45,6 +45,7 @@ ADDED = "addedLater"
 _NEWER_RELEASE = "99.0.0"
 _NEW: Mapping[str, Any] = {ADDED: {"by": "a newer knoll", "list": [1, None]}}
 _NEWER_SCHEMA: Mapping[str, Any] = {"schema": 2, "needs": _NEWER_RELEASE}
+# what a newer knoll may write in a schema of its own; tests/records/test_newer.py tries all such records
 _HINTS = ("survey.json", "checksums", "progress")
 _STAMPED: Mapping[str, Load[Stamped]] = {
     "runs": load_run,

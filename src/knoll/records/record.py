@@ -4,8 +4,9 @@ Records outlive the code that wrote them, and during an upgrade old and new func
 reader passes over fields that it does not know, and fills in the defaults of those that it lacks. `schema`
 rises only when an old reader would misunderstand a record; then that reader refuses it, and says which knoll
 reads it. What work can go on without counts as absent instead, so that nobody can stop a model with it:
-progress, checkpoints, checksums, the survey, recorded requests, the refusals of dead letters, and a snapshot,
-for whoever has its data.
+progress, checkpoints, checksums, the survey, recorded requests, the refusals of dead letters, late causes,
+and a snapshot, for whoever has its data. tests/records/test_newer.py tries all of them but checkpoints, which
+tests/trainer/test_resuming.py tries.
 
 If nothing is there, `find_…` returns None, or an empty collection where it finds many. `read_…` raises
 NotFound.
