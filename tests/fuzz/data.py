@@ -22,7 +22,6 @@ import yaml
 from PIL import Image
 
 from fuzz.inputs import Input, Seed, changed, damaged, generate, written
-from knoll.cli.sense import faults_of_sense
 from knoll.cli.yaml_file import read_yaml
 from knoll.codecs import decode
 from knoll.codecs.raster import RasterLimits, read_raster, survey_raster
@@ -44,6 +43,7 @@ from knoll.records.run import load_run
 from knoll.records.samples import load_samples
 from knoll.records.signature import Signature, Tensor, load_signature
 from knoll.trainer.archives import Member, read_directory
+from knoll.views.sense import faults_of_sense
 
 __all__ = ["DATA", "generate_any", "generate_data", "wrong_with_data"]
 

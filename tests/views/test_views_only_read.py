@@ -4,7 +4,7 @@ import importlib
 import inspect
 import json
 import pkgutil
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from hashlib import sha256
 from typing import Any
@@ -19,6 +19,8 @@ from knoll.models import Model, parse_model
 from knoll.models.policy import PolicySpec
 from knoll.ports import Document, Platform
 from knoll.records.manifest import Manifest, find_manifest, write_file
+from knoll.rollout.slot import Slot
+from knoll.rollout.wishes import Wish, new_wish
 from knoll.views.letters import letter_ids
 from knoll.views.models import ModelView, find_model
 from knoll.views.runs import RunsView
@@ -95,7 +97,10 @@ def arguments(view: Callable[..., Any], platform: Platform) -> dict[str, Any]:
         Iterable[Document]: [platform.cluster.get("Model", "digits")],
         set[str]: set(letter_ids(platform)),
         Iterable[str]: letter_ids(platform),
+        Sequence[str]: ["0/a.png"],
+        bool: True,
         Callable[[str], Form]: lambda family: find_family(family).form,
+        Callable[[Slot], Wish]: lambda slot: new_wish("abort", slot.candidate, "ann", ""),
     }
     wanted = inspect.signature(view).parameters.values()
     return {

@@ -88,10 +88,10 @@ def hints(platform: "Platform", applied: Sequence[Applied]) -> Iterator[str]:
 
 
 def _warnings(platform: "Platform", declared: list["Model"]) -> list[str]:
-    from knoll.cli.doubts import doubts, overlaps
-    from knoll.cli.sense import shortages
     from knoll.laptop.resources import local_capacity
     from knoll.models import readable_models
+    from knoll.views.doubts import doubts, overlaps
+    from knoll.views.sense import shortages
 
     models = readable_models(platform.cluster.list("Model"))
     found = [words for one in declared for words in doubts(one)] + list(overlaps(declared, models))

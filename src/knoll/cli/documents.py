@@ -8,7 +8,6 @@ from math import isfinite
 from typing import Any
 
 from knoll.cli.input_file import input_name, read_input
-from knoll.cli.sense import clashes, faults_of_sense
 from knoll.cli.yaml_file import YamlDocument, read_yaml
 from knoll.cli.yaml_words import place_at
 from knoll.errors import Fault, InvalidModel, KnollError
@@ -18,6 +17,7 @@ from knoll.ports import Document
 from knoll.quantities import quantity_text
 from knoll.quoting import escaped, shown
 from knoll.settings import Settings
+from knoll.views.sense import clashes, faults_of_sense
 
 __all__ = ["Declared", "FileDocument", "read_declared", "read_documents"]
 

@@ -62,13 +62,12 @@ def _print_texts(run: str, texts: Iterable[str]) -> None:
 
 
 def _logs_of(platform: "Platform", id: str) -> "Logs":
-    from knoll.views.run_logs import FileLogs, PodLogs
+    from knoll.views.run_logs import FileLogs, PodLogs, kept_logs
 
     if platform.settings.cluster == "kubernetes":
-        from knoll.records.run_log import find_run_logs
         from knoll.wiring.kubernetes import kubernetes_cluster
 
-        return PodLogs(kubernetes_cluster(platform.settings), id, lambda: find_run_logs(id, platform.bucket))
+        return PodLogs(kubernetes_cluster(platform.settings), id, lambda: kept_logs(id, platform))
     from knoll.laptop.jobs.logs import job_logs
 
     return FileLogs(lambda: job_logs(platform.settings.home / "logs" / "jobs", id))

@@ -99,12 +99,12 @@ def base_url_of(platform: "Platform", model: str) -> str:
 
 def _fix(model: "ModelView", answer: "PredictAnswer", platform: "Platform") -> str:
     """What helps against an error: if the request is faulty, the places that show a right one."""
-    from knoll.records.samples import samples_place
+    from knoll.views.versions import place_of_samples
 
     version = answer.version or model.champion
     if answer.status != 400 or not version:
         return f"knoll rollout status {model.name}; knoll models"
-    samples = samples_place(model.name, version, platform.bucket)
+    samples = place_of_samples(platform, model.name, version)
     return f"docs/families/{model.family}.md says what an instance looks like; {samples} has examples"
 
 

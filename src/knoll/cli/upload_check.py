@@ -15,7 +15,6 @@ from knoll.codecs.raster import check_raster, survey_raster
 from knoll.data_files import are_too_many, normal, skipped_words, twins, why_skipped
 from knoll.data_layout import (
     Form,
-    alike,
     bad_names,
     check_classes,
     fault_of,
@@ -30,7 +29,7 @@ from knoll.models import Model
 from knoll.ports import Platform
 from knoll.quantities import counted
 from knoll.quoting import escaped
-from knoll.records.dataset import Dataset, find_newest_dataset
+from knoll.views.class_changes import ClassChanges, class_changes
 
 __all__ = ["check_upload"]
 
@@ -43,15 +42,15 @@ def check_upload(model: Model, plan: UploadPlan, platform: Platform) -> list[str
     form = form_of(model.family)
     opened = open_archives(model, plan, form)
     bad = _check_files(model, plan, form, opened)
-    landed, _ = find_newest_dataset(model.name, platform.bucket) or (None, "")
     skipped = [*skipped_words(plan.skipped), *skipped_words(opened.skipped)]
-    changes = _changes(model, plan, form, opened, landed)
+    keys = [*chain(*_keys(model, plan, opened))]
+    changes = class_changes(platform, model, form, keys, is_all=not any(map(is_archive, plan.kept)))
     return [
         *skipped,
         *bad,
         *_empty(opened, plan),
         *_stored_twins(plan),
-        *changes,
+        *_change_words(changes),
         *_refusals(model, plan, form, opened),
     ]
 
@@ -133,25 +132,18 @@ def _stored_twins(plan: UploadPlan) -> list[str]:
     ] * bool(found)
 
 
-def _changes(model: Model, plan: UploadPlan, form: Form, opened: Opened, landed: Dataset | None) -> list[str]:
-    """Sentences on the classes, compared with those of the data that landed last. Archives in the bucket are
-    not read, so the classes in them are not mentioned."""
-    if not form.has_classes:
-        return []
-    new = _classes([key for keys in _keys(model, plan, opened) for key in keys], form)
-    was = [one.uri.removeprefix(landed.prefix) for one in landed.objects] if landed else []
-    before = _classes(was, form)
-    is_all, was_all = not any(map(is_archive, plan.kept)), not any(map(is_archive, was))
-    gone, come = sorted(before - new) if is_all else [], sorted(new - before) if was_all else []
-    said = [f"Against the data that landed last, these classes are gone: {listed(gone)}."] if gone else []
-    if before and come:
-        said.append(f"Against the data that landed last, these classes are new: {listed(come)}.")
-    said += [
-        f"Warning: the classes {listed([f'{one!r}' for one in group])} differ only in case or in blanks at "
-        "the ends: a run takes them for different classes."
-        for group in alike(new)
-    ]
-    return said
+def _change_words(changes: ClassChanges) -> Iterator[str]:
+    """Sentences on the classes, compared with those of the data that landed last."""
+    against = "Against the data that landed last, these classes are"
+    if changes.gone:
+        yield f"{against} gone: {listed(changes.gone)}."
+    if changes.come:
+        yield f"{against} new: {listed(changes.come)}."
+    for group in changes.alike:
+        yield (
+            f"Warning: the classes {listed([f'{one!r}' for one in group])} differ only in case or in blanks "
+            "at the ends: a run takes them for different classes."
+        )
 
 
 def _keys(model: Model, plan: UploadPlan, opened: Opened) -> list[list[str]]:
@@ -162,15 +154,6 @@ def _keys(model: Model, plan: UploadPlan, opened: Opened) -> list[list[str]]:
     kept = [uri.removeprefix(prefix) for uri in plan.kept if uri != plan.marker]
     whole = sent if model.dataset.landed.when == "object" else [[*chain(*sent), *kept]]
     return [sorted(key for key in keys if why_skipped(key) is None) for keys in whole]
-
-
-def _classes(keys: Sequence[str], form: Form) -> set[str]:
-    bad = bad_names(keys, form)
-    try:
-        layout = find_layout(key for key in keys if not is_archive(key) and key not in bad)
-    except InvalidData:
-        return set()
-    return set(layout.classes.values())
 
 
 def _faults(items: Sequence[UploadFile]) -> Iterator[tuple[str, str]]:

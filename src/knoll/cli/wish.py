@@ -1,7 +1,6 @@
 """A wish from the command line: it is left on the Model, and its answer is waited for and printed."""
 
 import time
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import typer
@@ -46,6 +45,7 @@ def steer(
     from knoll.rollout.asking import WishAnswer, ask
     from knoll.rollout.wishes import new_wish
     from knoll.views.models import find_model
+    from knoll.views.wishes import foresee_answer
 
     if version and not VERSION_NAME.fullmatch(version):
         raise typer.BadParameter(f"{version!r} is no version, such as v000002", param_hint="VERSION")
@@ -58,7 +58,7 @@ def steer(
         return new_wish(verb, seen, user_name(), at, is_full=is_full, because=because)
 
     if manner.is_dry:
-        wish, answer = _tried_out(platform, model, make)
+        wish, answer = foresee_answer(platform, model, make)
     else:
         wish, replaced = ask(platform, model, make)
         if replaced:
@@ -67,19 +67,6 @@ def steer(
     _print(ctx, model, wish, answer, manner)
     if answer.result in ("refused", "lost"):
         raise typer.Exit(FAILURE)
-
-
-def _tried_out(platform: "Platform", model: str, make: "Callable[[Slot], Wish]") -> "tuple[Wish, WishAnswer]":
-    """The wish that would be left, and whether it could be granted as things stand; the version's files are
-    not checked."""
-    from knoll.rollout.asking import WishAnswer
-    from knoll.rollout.slot import slot_from_status
-    from knoll.rollout.wish_answers import why_refused
-
-    slot = slot_from_status(platform.cluster.get("Model", model).get("status") or {})
-    wish = make(slot)
-    why = why_refused(wish, slot)
-    return wish, WishAnswer("refused", why) if why else WishAnswer()
 
 
 def _wait_for(platform: "Platform", model: str, wish: "Wish", seconds: float) -> "WishAnswer":

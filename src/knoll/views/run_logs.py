@@ -12,10 +12,10 @@ from typing import Protocol
 
 from knoll.errors import KnollError, NotFound, Unavailable
 from knoll.kube.labels import JOB_LABEL
-from knoll.ports import Document
-from knoll.records.run_log import RunLog
+from knoll.ports import Document, Platform
+from knoll.records.run_log import RunLog, find_run_logs
 
-__all__ = ["FileLogs", "Logs", "PodLogs", "ran_at"]
+__all__ = ["FileLogs", "Logs", "PodLogs", "kept_logs", "ran_at"]
 
 _PAUSE = 0.5  # seconds between looks for a further attempt
 
@@ -159,6 +159,11 @@ class PodLogs:
                 return
             self._counts[name] += 1
             yield f"{name.removeprefix(self._run)[1:]} | {line}" if len(self._counts) > 1 else line
+
+
+def kept_logs(run: str, platform: Platform) -> Sequence[RunLog]:
+    """What the trainer has kept of the logs of a run, the oldest attempt first."""
+    return find_run_logs(run, platform.bucket)
 
 
 def ran_at(pod: Document, moment: float) -> bool:

@@ -12,6 +12,7 @@ from knoll.ports import Platform
 from knoll.records.golden import GoldenScore
 from knoll.records.manifest import Manifest, find_manifest, list_versions, read_file
 from knoll.records.run import find_run, why_not_asked
+from knoll.records.samples import samples_place
 from knoll.views.left_out import left_out_words
 from knoll.views.models import ModelView, model_view, no_such_model
 
@@ -19,6 +20,7 @@ __all__ = [
     "VersionView",
     "VersionsView",
     "find_readable",
+    "place_of_samples",
     "read_pictures",
     "read_version",
     "read_versions",
@@ -53,6 +55,11 @@ class VersionsView:
 def version_names(platform: Platform, model: str) -> list[str]:
     """Names of the versions of a model, newest first."""
     return sorted(list_versions(model, platform.bucket), key=version_number, reverse=True)
+
+
+def place_of_samples(platform: Platform, model: str, version: str) -> str:
+    """Where the samples of a version are, which show what a request looks like."""
+    return samples_place(model, version, platform.bucket)
 
 
 def read_versions(platform: Platform, model: str, limit: int = 50) -> VersionsView:

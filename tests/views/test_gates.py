@@ -3,10 +3,10 @@
 import pytest
 
 from cli.declared import model_yaml
-from knoll.cli.doubts import doubts
-from knoll.cli.sense import faults_of_sense
 from knoll.cli.yaml_file import read_yaml
 from knoll.models import parse_model
+from knoll.views.doubts import doubts
+from knoll.views.sense import faults_of_sense
 
 
 def _faults(gate: str, family: str = "image-classifier") -> str:

@@ -5,12 +5,12 @@ import math
 import pytest
 
 from cli.declared import model_yaml
-from knoll.cli.sense import faults_of_sense, shortages
 from knoll.cli.yaml_file import read_yaml
 from knoll.errors import InvalidModel
 from knoll.families import FAMILIES, FamilyPlace
 from knoll.families.declaration import Declaration, FamilyConfig, more
 from knoll.models import parse_model
+from knoll.views.sense import faults_of_sense, shortages
 
 
 def _faults(text: str) -> list[str]:
@@ -71,7 +71,7 @@ def test_fields_of_what_has_none_cannot_be_redacted(family: str) -> None:
 
 def test_a_field_that_a_family_does_not_have_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     """A slip of the pen would have the field kept."""
-    place = FamilyPlace("cli.test_sense:People")
+    place = FamilyPlace("views.test_sense:People")
     monkeypatch.setitem(FAMILIES, "people", place)
     assert _told("people", "{redact: [age]}") == []
     assert _told("people", "{redact: [aeg, age]}") == [

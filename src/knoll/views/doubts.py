@@ -5,11 +5,11 @@ Each is a value that the rest of the platform can work with. So it is no fault.
 
 from collections.abc import Iterable, Iterator
 
-from knoll.cli.gates import doubts_of_gate
 from knoll.data_layout import is_archive, is_picture
 from knoll.models import Model
 from knoll.models.units import as_duration
 from knoll.names import overlap
+from knoll.views.gates import doubts_of_gate
 
 __all__ = ["doubts", "overlaps"]
 

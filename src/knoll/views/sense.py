@@ -4,7 +4,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from math import inf
 from typing import Any
 
-from knoll.cli.gates import faults_of_gate
 from knoll.errors import Fault, InvalidModel
 from knoll.families import find_declaration
 from knoll.families.declaration import Declaration
@@ -22,6 +21,7 @@ from knoll.quantities import (
     parse_quantity,
 )
 from knoll.quoting import shown
+from knoll.views.gates import faults_of_gate
 
 __all__ = ["clashes", "faults_of_sense", "shortages"]
 
