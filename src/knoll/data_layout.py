@@ -16,6 +16,7 @@ from knoll.quoting import escaped
 __all__ = [
     "NO_FOLDER",
     "PICTURES",
+    "TABLES",
     "Form",
     "Layout",
     "alike",
@@ -25,18 +26,22 @@ __all__ = [
     "find_layout",
     "is_archive",
     "is_picture",
+    "is_table",
     "listed",
     "no_picture",
+    "no_table",
 ]
 
 _ARCHIVES = (".zip", ".tar")
 PICTURES = (".png", ".jpg", ".jpeg")
+TABLES = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet", ".npz")
 NO_FOLDER = "it lies in no folder"
 _NO_PICTURE = "it is not a picture: only .png, .jpg and .jpeg are"
 _OTHER_ARCHIVES = (".gz", ".tgz", ".bz2", ".tbz2", ".xz", ".txz", ".zst", ".7z", ".rar")
 _NOT_READ = (
     "it is compressed in a way that is not read: only .zip and .tar are; make a zip archive of the files"
 )
+_NO_TABLE = f"it is no table: only {', '.join(TABLES[:-1])} and {TABLES[-1]} are"
 
 _TRAIN = {"train", "training"}
 _SCORE = {"val", "valid", "validation", "test", "testing", "eval"}
@@ -47,10 +52,12 @@ _Folders = tuple[str, ...]
 
 @dataclass(frozen=True)
 class Form:
-    """What a family makes of keys: whether it takes pictures alone, and whether folders are classes."""
+    """What a family makes of keys: whether it takes pictures alone, or tables alone, and whether folders are
+    classes."""
 
     takes_pictures: bool = False
     has_classes: bool = False
+    takes_tables: bool = False
 
 
 @dataclass(frozen=True)
@@ -73,11 +80,21 @@ def no_picture(name: str) -> str:
     return _NOT_READ if name.lower().endswith(_OTHER_ARCHIVES) else _NO_PICTURE
 
 
+def is_table(name: str) -> bool:
+    """Whether a file of this name is read as a table."""
+    return name.lower().endswith(TABLES)
+
+
+def no_table(name: str) -> str:
+    """Why a file whose name is that of no table is bad."""
+    return _NOT_READ if name.lower().endswith(_OTHER_ARCHIVES) else _NO_TABLE
+
+
 def bad_names(keys: Iterable[str], form: Form) -> dict[str, str]:
     """Why files cannot be learnt from, by key, as far as their names alone tell. Archives are not looked
     into."""
     seen = [key for key in keys if not is_archive(key)]
-    others = {key: no_picture(key) for key in seen if form.takes_pictures and not is_picture(key)}
+    others = {key: why for key in seen if (why := _why_other(key, form))}
     loose = {key: NO_FOLDER for key in seen if form.has_classes and not _folders(key)}
     return loose | others
 
@@ -159,6 +176,13 @@ def listed(names: Sequence[str]) -> str:
     """The first names, safe to show."""
     more = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
     return ", ".join(map(escaped, names[:_LISTED])) + more
+
+
+def _why_other(key: str, form: Form) -> str:
+    """Why the file is of a kind that is not taken; "" if it is taken."""
+    if form.takes_pictures and not is_picture(key):
+        return no_picture(key)
+    return no_table(key) if form.takes_tables and not is_table(key) else ""
 
 
 def _folders(key: str) -> _Folders:

@@ -1,0 +1,38 @@
+"""Tables: files of columns, such as CSV. What they hold is counted while they are read, row by row, and one
+rule makes a schema of the counts.
+
+    file                    read by
+    .csv, .tsv              the standard library's csv, strictly
+    .jsonl, .ndjson         the standard library's json, line by line
+    .parquet                pyarrow, which the trainer has
+    .npz                    numpy, without pickle
+
+Nothing here needs torch, and CSV and JSON Lines need no library at all. A fault of a whole file is
+InvalidData; a bad row comes in place of its cells, so that whoever reads goes on behind it.
+"""
+
+from knoll.tables.cells import Cell, category_of, is_missing, number_of
+from knoll.tables.limits import MOST_CATEGORIES, MOST_COLUMNS, MOST_ROWS
+from knoll.tables.reading import read_table
+from knoll.tables.schema import LEARNT, Column, infer_schema, odd_tables
+from knoll.tables.survey import TableCounts, count_table
+from knoll.tables.table import Row, Table
+
+__all__ = [
+    "LEARNT",
+    "MOST_CATEGORIES",
+    "MOST_COLUMNS",
+    "MOST_ROWS",
+    "Cell",
+    "Column",
+    "Row",
+    "Table",
+    "TableCounts",
+    "category_of",
+    "count_table",
+    "infer_schema",
+    "is_missing",
+    "number_of",
+    "odd_tables",
+    "read_table",
+]

@@ -1,0 +1,67 @@
+"""What one cell of a table is: a number, true or false, a date, text, or nothing.
+
+A cell of CSV is text, and what it looks like decides. A cell of JSON or Parquet has a type, which counts: the
+text "12" is text.
+"""
+
+import math
+import re
+from collections.abc import Collection
+
+__all__ = ["MISSING", "Cell", "category_of", "is_missing", "kind_of", "number_of"]
+
+Cell = str | int | float | bool | None
+
+MISSING = frozenset({"", "na", "n/a", "#n/a", "nan", "null"})  # texts that stand for nothing, in any case
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+_COMMA = re.compile(r"[+-]?\d+,\d+", re.ASCII)
+_DATE = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d)?)?", re.ASCII)
+_WHOLE = re.compile(r"([+-]?\d+)\.0+", re.ASCII)
+_LARGEST = 3.4028234e38  # of a float32
+_LONGEST = 400  # characters of a number
+
+
+def is_missing(cell: Cell, more: Collection[str] = ()) -> bool:
+    """Whether the cell holds nothing. `more` are further texts that stand for nothing, exactly as written."""
+    if isinstance(cell, str):
+        text = cell.strip()
+        return text.lower() in MISSING or text in more
+    return cell is None or (isinstance(cell, float) and math.isnan(cell))
+
+
+def kind_of(cell: Cell, *, is_typed: bool) -> str:
+    """What a cell that is not missing looks like: number, boolean, date or time, decimal comma or text."""
+    if not isinstance(cell, str):
+        return "boolean" if isinstance(cell, bool) else "number"
+    text = cell.strip()
+    if not is_typed:
+        if len(text) <= _LONGEST and _NUMBER.fullmatch(text):
+            return "number"
+        if text.lower() in ("true", "false"):
+            return "boolean"
+    if text[:1].isdigit() and _DATE.fullmatch(text):
+        return "date or time"
+    return "decimal comma" if _COMMA.fullmatch(text) else "text"
+
+
+def number_of(cell: Cell, *, is_typed: bool) -> float | None:
+    """The number of a cell; None if it has none that a float32 can hold."""
+    if cell is None or kind_of(cell, is_typed=is_typed) != "number":
+        return None
+    try:
+        number = float(cell)
+    except OverflowError:
+        return None
+    return number if abs(number) <= _LARGEST else None
+
+
+def category_of(cell: Cell) -> str:
+    """The text by which a cell is known as a category: 1 and 1.0 are "1", whichever way they are written, and
+    true is "true"."""
+    if isinstance(cell, bool):
+        return "true" if cell else "false"
+    text = str(cell).strip()
+    if text.lower() in ("true", "false"):
+        return text.lower()
+    whole = _WHOLE.fullmatch(text)
+    return whole[1] if whole else text

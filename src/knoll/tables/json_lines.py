@@ -1,0 +1,60 @@
+"""JSON Lines: an object of values by column in each line. What a line leaves out is missing there."""
+
+import json
+from collections.abc import Iterator
+from typing import Any, NoReturn
+
+from knoll.tables.limits import LONGEST_CELL, MOST_COLUMNS
+from knoll.tables.table import Row, Table, check_names
+from knoll.tables.text import open_text
+
+__all__ = ["read_json_lines"]
+
+_TYPES = (str, int, float, bool, type(None))
+
+
+def read_json_lines(body: bytes) -> Table:
+    """The table of a file: its columns are the names that occur, in the order in which they do. Raises
+    InvalidData in words that begin with "it"."""
+    names: dict[str, None] = {}
+    for _, found in _objects(body):
+        if isinstance(found, dict):
+            names |= dict.fromkeys(found)
+            if len(names) > MOST_COLUMNS:
+                break
+    check_names([*names])
+    return Table(tuple(names), _rows(body, tuple(names)), "line", is_typed=True, is_open=True)
+
+
+def _rows(body: bytes, names: tuple[str, ...]) -> Iterator[Row]:
+    for line, found in _objects(body):
+        yield line, found if isinstance(found, str) else [found.get(name) for name in names]
+
+
+def _objects(body: bytes) -> Iterator[tuple[int, dict[str, Any] | str]]:
+    lines = open_text(body)
+    for text in lines:
+        lines.begin_row()
+        if text.strip():
+            yield lines.number, _read(text)
+
+
+def _read(text: str) -> dict[str, Any] | str:
+    """The object, or why the line is bad."""
+    try:
+        found = json.loads(text, parse_constant=_refuse)
+    except (ValueError, RecursionError) as error:
+        return f"it is no JSON: {error}"
+    if not isinstance(found, dict):
+        return "it is no object of values by column"
+    for name, value in found.items():
+        if not isinstance(value, _TYPES):
+            kind = "a list" if isinstance(value, list) else "an object"
+            return f"{name} is {kind}, not a number, text, true, false or null"
+        if isinstance(value, str) and len(value) > LONGEST_CELL:
+            return f"{name} has more than {LONGEST_CELL:,} characters"
+    return found
+
+
+def _refuse(text: str) -> NoReturn:
+    raise ValueError(f"{text} is no JSON: write null")

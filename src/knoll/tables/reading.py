@@ -1,0 +1,31 @@
+"""Any file of columns, by the ending of its name."""
+
+from knoll.data_layout import NO_TABLE, is_table
+from knoll.errors import InvalidData
+from knoll.tables.arrays import read_arrays
+from knoll.tables.delimited import read_delimited
+from knoll.tables.json_lines import read_json_lines
+from knoll.tables.parquet import read_parquet
+from knoll.tables.table import Table
+
+__all__ = ["read_table"]
+
+_KINDS = {b"\x1f\x8b": "gzip", b"PK\x03\x04": "a zip archive or a spreadsheet", b"PAR1": "Parquet"}
+
+
+def read_table(name: str, body: bytes) -> Table:
+    """The table of a file. Its rows are read while they are used. Raises InvalidData in words that begin with
+    "it"."""
+    ending = name.lower().rpartition(".")[2]
+    if not is_table(name):
+        raise InvalidData(NO_TABLE)
+    if ending == "parquet":
+        return read_parquet(body)
+    if ending == "npz":
+        return read_arrays(body)
+    other = next((kind for head, kind in _KINDS.items() if body.startswith(head)), "")
+    if other:
+        raise InvalidData(f"it is {other}, and its name says .{ending}: unpack it, or save it as CSV")
+    if ending in ("jsonl", "ndjson"):
+        return read_json_lines(body)
+    return read_delimited(body, is_tabbed=ending == "tsv")

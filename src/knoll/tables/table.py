@@ -1,0 +1,51 @@
+"""A table as it is read: the names of its columns, and its rows one after the other."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from knoll.errors import InvalidData
+from knoll.quoting import escaped
+from knoll.tables.cells import Cell, kind_of
+from knoll.tables.limits import LONGEST_NAME, MOST_COLUMNS
+
+__all__ = ["Row", "Table", "check_names"]
+
+Row = tuple[int, Sequence[Cell] | str]
+
+
+@dataclass(frozen=True)
+class Table:
+    """A row is its number, and a cell for each name; or, in words that begin with "it", why it is bad. `unit`
+    says what the numbers count: lines or rows. If the table `is_typed`, its cells have types, and text is
+    never a number. It `is_open` if a row need not have all names, as in JSON Lines."""
+
+    names: tuple[str, ...]
+    rows: Iterator[Row]
+    unit: str
+    is_typed: bool
+    is_open: bool = False
+
+
+def check_names(names: Sequence[str]) -> None:
+    """Raise InvalidData if these are no names of columns."""
+    if not names:
+        raise InvalidData("it has no columns: its first line must have the names of the columns")
+    if len(names) > MOST_COLUMNS:
+        raise InvalidData(f"it has {len(names):,} columns, more than {MOST_COLUMNS:,}")
+    if any(not name for name in names):
+        raise InvalidData(
+            f"its column {[*names].index('') + 1} of {len(names)} has no name: name or remove it; pandas "
+            "leaves its index out with to_csv(index=False)"
+        )
+    twice = [name for name, count in Counter(names).items() if count > 1]
+    if twice:
+        raise InvalidData(f"it has two columns with the name {escaped(twice[0])}")
+    if all(kind_of(name, is_typed=False) == "number" for name in names):
+        raise InvalidData("its first line has numbers, and must have the names of the columns")
+    long = next((name for name in names if len(name) > LONGEST_NAME), "")
+    if long:
+        raise InvalidData(
+            f"it has a column whose name has {len(long):,} characters, more than {LONGEST_NAME}: "
+            f"{escaped(long[:40])}…"
+        )

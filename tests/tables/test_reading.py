@@ -1,0 +1,192 @@
+"""Files of columns as others write them: each is read rightly, or refused by name."""
+
+import io
+import json
+import zipfile
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from knoll.errors import InvalidData
+from knoll.tables import limits, read_table
+from knoll.tables.table import Table
+
+PLAIN = "a,b\n1,x\n2,ü\n"
+CELLS = [(2, ["1", "x"]), (3, ["2", "ü"])]
+
+
+def read(name: str, body: bytes | str) -> Table:
+    return read_table(name, body.encode() if isinstance(body, str) else body)
+
+
+def fault_of(name: str, body: bytes | str) -> str:
+    with pytest.raises(InvalidData) as raised:
+        list(read(name, body).rows)
+    return str(raised.value)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param(PLAIN.encode(), id="utf-8"),
+        pytest.param(PLAIN.encode("utf-8-sig"), id="utf-8 with a mark"),
+        pytest.param(PLAIN.encode("utf-16"), id="utf-16, low byte first"),
+        pytest.param(b"\xfe\xff" + PLAIN.encode("utf-16-be"), id="utf-16, high byte first"),
+        pytest.param(PLAIN.replace("\n", "\r\n").encode(), id="line ends of Windows"),
+        pytest.param(PLAIN.replace("\n", "\r").encode(), id="line ends of old Macs"),
+        pytest.param(PLAIN.replace(",", ";").encode(), id="semicolons"),
+        pytest.param(PLAIN.replace(",", "\t").encode(), id="tabs in a .csv"),
+        pytest.param(b'"a","b"\n"1","x"\n"2","\xc3\xbc"', id="quotes, and no end of the last line"),
+        pytest.param(b" a , b \n1,x\n2,\xc3\xbc\n\n", id="blanks around names, a blank line at the end"),
+    ],
+)
+def test_a_csv_is_read_however_programs_write_it(body: bytes) -> None:
+    table = read("people.csv", body)
+    assert table.names == ("a", "b")
+    assert list(table.rows) == CELLS
+
+
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        (PLAIN.encode("latin-1"), "it is not UTF-8: line 3 has the byte 0xFC. If it is Latin-1"),
+        (PLAIN.encode("utf-16-le"), "it looks like UTF-16 without a byte-order mark"),
+        (PLAIN.encode("utf-32"), "it is UTF-32"),
+        (PLAIN.encode("utf-16")[:-1], "it is cut short or damaged UTF-16"),
+        (b"a,b\n1,\0\n", "it is no text: it has zero bytes"),
+        (b"", "it has no columns"),
+        (b"\n\n", "it has no columns"),
+        (b"1,2\n3,4\n", "its first line has numbers, and must have the names of the columns"),
+        (b"a,,c\n1,2,3\n", "its column 2 of 3 has no name"),
+        (b"a,a\n1,2\n", "it has two columns with the name a"),
+        (b"sep=;\na;b\n1;2\n", "its first line is 'sep=', which only Excel knows"),
+        (b'a,b\n1,"x\n2,y\n', "a quote that begins in line 2 is not closed"),
+        (b"\x1f\x8b\x08\0", "it is gzip, and its name says .csv"),
+        (b"PK\x03\x04", "it is a zip archive or a spreadsheet"),
+    ],
+    ids=[
+        *("latin-1", "unmarked utf-16", "utf-32", "cut utf-16", "zero bytes", "empty", "blank"),
+        *("no header", "no name", "twice", "sep", "open quote", "gzip", "spreadsheet"),
+    ],
+)
+def test_a_csv_that_cannot_be_read_rightly_is_refused_by_name(body: bytes, told: str) -> None:
+    assert fault_of("people.csv", body).startswith(told)
+
+
+def test_a_wrong_byte_is_found_far_behind_the_first_ones() -> None:
+    """The text is decoded in parts, and the line is counted over all of them."""
+    body = b"a,b\n" + b"1,x\n" * 600_000 + b"2,\xe9\n"
+    assert "line 600002 has the byte 0xE9" in fault_of("people.csv", body)
+
+
+@pytest.mark.parametrize(
+    ("row", "why"),
+    [
+        ("1", "it has 1 cells, and the header has 2"),
+        ("1,x,", "it has 3 cells, and the header has 2"),
+        ('1,"x"y', "it cannot be read: ',' expected after '\"'"),
+    ],
+    ids=["short", "long", "quote"],
+)
+def test_a_bad_row_is_told_by_its_line_and_the_next_ones_are_read(row: str, why: str) -> None:
+    """A row of several lines has the number of the first one."""
+    rows = list(read("people.csv", f'a,b\n1,"x\ny"\n{row}\n2,z\n').rows)
+    assert rows == [(2, ["1", "x\ny"]), (4, why), (5, ["2", "z"])]
+
+
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        (",".join(map(str, range(limits.MOST_COLUMNS + 1))) + "\n", "it has 1,001 columns, more than 1,000"),
+        (f"{'n' * (limits.LONGEST_NAME + 1)},b\n", "it has a column whose name has 201 characters"),
+        (f"a,b\n1,{'x' * (limits.LONGEST_CELL + 1)}\n", "it has a cell with more than 131,072 characters"),
+        ("a,b\n" + "1," * limits.LONGEST_ROW, "it has a row with more than 1,048,576 characters, in line 2"),
+        ('a,b\n1,"' + '","\n' * limits.LONGEST_ROW, "it has a row with more than 1,048,576 characters"),
+    ],
+    ids=["columns", "name", "cell", "row", "row of many lines"],
+)
+def test_what_is_larger_than_a_limit_is_refused(body: str, told: str) -> None:
+    assert fault_of("people.csv", body).startswith(told)
+
+
+def test_json_lines_have_types_and_may_leave_columns_out() -> None:
+    table = read(
+        "people.jsonl", '{"a": 1, "b": "2"}\n\n{"b": null, "c": true}\n[1]\n{"a": [1]}\n{"a": NaN}\n{'
+    )
+    assert (table.names, table.is_typed, table.is_open) == (("a", "b", "c"), True, True)
+    first, second, *bad = table.rows
+    assert (first, second) == ((1, [1, "2", None]), (3, [None, None, True]))
+    assert [(line, str(why).partition(":")[0]) for line, why in bad] == [
+        (4, "it is no object of values by column"),
+        (5, "a is a list, not a number, text, true, false or null"),
+        (6, "it is no JSON"),
+        (7, "it is no JSON"),
+    ]
+
+
+@pytest.mark.parametrize("line", ["[" * 200_000, '{"a": ' + "9" * 5000 + "}"], ids=["depth", "digits"])
+def test_bombs_in_json_lines_are_bad_rows(line: str) -> None:
+    _, bad = read("people.jsonl", '{"a": 1}\n' + line).rows
+    assert str(bad[1]).startswith("it is no JSON")
+
+
+def parquet(**columns: object) -> bytes:
+    body = io.BytesIO()
+    pq.write_table(pa.table(columns), body)
+    return body.getvalue()
+
+
+def test_parquet_is_read_with_its_types() -> None:
+    """Dates are their text, and decimals are numbers."""
+    days = pa.array([0, None], pa.date32())
+    table = read("people.parquet", parquet(a=[1, 2], b=["x", None], c=[True, False], d=days))
+    assert table.names == ("a", "b", "c", "d")
+    assert list(table.rows) == [(1, [1, "x", True, "1970-01-01"]), (2, [2, None, False, None])]
+
+
+def test_parquet_that_holds_other_things_is_refused() -> None:
+    assert "its column a has the type list" in fault_of("a.parquet", parquet(a=[[1]]))
+    assert "it is no Parquet that can be read" in fault_of("a.parquet", b"PAR1 and no more")
+
+
+def npz(**arrays: object) -> bytes:
+    body = io.BytesIO()
+    np.savez(body, **arrays)  # type: ignore[arg-type]
+    return body.getvalue()
+
+
+def test_arrays_are_columns_and_matrices_many() -> None:
+    table = read("people.npz", npz(x=np.array([[1.5, 2], [3, 4]]), y=np.array(["a", "b"])))
+    assert table.names == ("x_0", "x_1", "y")
+    assert list(table.rows) == [(1, [1.5, 2.0, "a"]), (2, [3.0, 4.0, "b"])]
+
+
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        (npz(x=np.array([{}], dtype=object)), "without pickle"),
+        (npz(x=np.zeros(2), y=np.zeros(3)), "its arrays have different lengths: x 2, y 3"),
+        (npz(x=np.zeros((2, 2, 2))), "its array x has the shape [2, 2, 2]"),
+        (npz(x=np.zeros(2, complex)), "its array x is of complex128"),
+        (b"PK\x03\x04", "it is no npz"),
+    ],
+    ids=["objects", "lengths", "shape", "complex", "damaged"],
+)
+def test_arrays_that_are_no_columns_are_refused(body: bytes, told: str) -> None:
+    """Objects would be read by pickle, which runs code."""
+    assert told in fault_of("people.npz", body)
+
+
+def test_an_archive_of_arrays_that_unpacks_to_too_much_is_refused_by_its_directory() -> None:
+    body = io.BytesIO()
+    with zipfile.ZipFile(body, "w") as archive:
+        archive.writestr("x.npy", b"x")
+    forged = body.getvalue().replace((1).to_bytes(4, "little") * 2, (2**31).to_bytes(4, "little") * 2)
+    assert "it has 2Gi when it is unpacked, more than 1Gi" in fault_of("people.npz", forged)
+
+
+@pytest.mark.parametrize("name", ["people.xlsx", "people.txt", "people"])
+def test_other_files_are_no_tables(name: str) -> None:
+    assert fault_of(name, json.dumps([])).startswith("it is no table: only .csv")
