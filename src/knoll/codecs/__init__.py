@@ -3,6 +3,7 @@
     input codec  options              instance                                       tensor
     image        mode, width, height  {"b64": PNG or JPEG}, or pixels 0..255         float32 (C, H, W), 0..1
     latent       size                 {"seed": 7}, {"latent": [...]}, {} for chance  float32 (size,)
+    row          columns, ignored     {"age": 63, "sex": "F"}                        float32 (C, 2)
     tensor       -                    nested lists of the tensor's shape             the tensor's datatype
 
     output codec  options    tensor                                    prediction

@@ -1,7 +1,9 @@
 """The signature of a version, signature.json: how requests become tensors, and how tensors become answers."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 from pydantic import with_config
 
@@ -22,9 +24,9 @@ class Tensor:
     """One input or output of the graph.
 
     `datatype` is one of the open inference protocol: FP32, INT64, ... `shape` has -1 for the batch. `codec`
-    names the conversion from or to JSON, which `knoll.codecs` has, and `options` are its options. Two of them
+    names the conversion from or to JSON, which `knoll.codecs` has, and `options` are its options. Some
     have one meaning in all codecs: the output has a number for each of `labels`, of which the highest is the
-    answer; `low` and `high` are the numbers of black and white.
+    answer; `low` and `high` are the numbers of black and white; `columns` are those of a row.
     """
 
     name: str
@@ -37,6 +39,11 @@ class Tensor:
     def labels(self) -> tuple[str, ...]:
         """The classes between which the output chooses; empty if it chooses between none."""
         return tuple(map(str, self.options.get("labels") or ()))
+
+    @cached_property
+    def columns(self) -> tuple[Mapping[str, Any], ...]:
+        """The columns of the rows that the input takes; empty if it takes no rows."""
+        return tuple(self.options.get("columns") or ())
 
 
 @with_config(LENIENT)

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 
 from knoll.quoting import escaped
 from knoll.records.signature import Signature, Tensor
+from knoll.rollout.row_change import row_changes
 
 __all__ = ["signature_change", "why_change_is_refused"]
 
@@ -46,11 +47,14 @@ def _tensors_changed(kind: str, old: Sequence[Tensor], new: Sequence[Tensor]) ->
         ):
             if was != is_now:
                 yield f"{kind} {escaped(name)} has the {what} {escaped(is_now)}, not {escaped(was)}"
+        if before[name].columns and after[name].columns:
+            yield from row_changes(before[name], after[name])
 
 
 def _form(tensor: Tensor) -> tuple[str, str, str]:
-    """Shape, datatype and codec. The shape of an output with labels follows from them."""
-    shape = "" if tensor.labels else str(list(tensor.shape))
+    """Shape, datatype and codec. The shape follows from the labels of an output, and from the columns of a
+    row."""
+    shape = "" if tensor.labels or tensor.columns else str(list(tensor.shape))
     return shape, tensor.datatype, tensor.codec
 
 
