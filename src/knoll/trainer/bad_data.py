@@ -6,11 +6,12 @@ the rest may differ.
 
 from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
+from dataclasses import replace
 
 from knoll.data_files import Skipped, are_too_many, tally
 from knoll.data_layout import Form, bad_names, find_layout, listed
 from knoll.errors import BadFiles, InvalidData
-from knoll.families.base import Examples, Files
+from knoll.families.base import BadRows, Examples, Files
 from knoll.quantities import counted
 from knoll.quoting import escaped
 
@@ -18,6 +19,7 @@ __all__ = ["decode_good", "summed"]
 
 _ENOUGH = 50  # bad files, if they are too many
 _MOST_REASONS = 20
+_NOTED = 5  # bad rows in the log and the model card
 _LONGEST_REASON = 200  # characters
 
 Decode = Callable[[Files], Examples]
@@ -29,7 +31,8 @@ def decode_good(
     """The examples of the good files, and why each other one is bad. Some are known to be `bad` before; the
     share `most_bad` of all may be.
 
-    Raises BadFiles if none may be, and InvalidData if too many are, or if a class has no good file.
+    Bad rows of good files are counted by themselves, against the same share. Raises BadFiles if none may be,
+    and InvalidData if too many are, or if a class has no good file.
     """
     found, count = dict(bad), len(files) + len(bad)
     while True:
@@ -45,7 +48,7 @@ def decode_good(
         raise _without(found, f"nothing is left of the class {listed(lost)}")
     if isinstance(made, InvalidData):
         raise _without(found, str(made), made.fix) if found else made
-    return made, found
+    return _without_bad_rows(made, most_bad), found
 
 
 def summed(bad: Mapping[str, str]) -> tuple[Skipped, ...]:
@@ -80,6 +83,26 @@ def _too_many(found: Mapping[str, str], count: int, most_bad: float) -> InvalidD
 def _without(found: Mapping[str, str], fault: str, fix: str = "") -> InvalidData:
     bad = BadFiles(found)
     return InvalidData(f"without {counted(len(found), 'bad file')}, {fault}; {bad}", fix=fix or bad.fix)
+
+
+def _without_bad_rows(made: Examples, most_bad: float) -> Examples:
+    """The same with a note on the rows that are left out. Raises InvalidData if they are too many."""
+    rows = made.bad_rows
+    if not rows.bad:
+        return made
+    count = rows.good + rows.bad
+    words = f"{rows.bad:,} of {counted(count, 'row')} are bad"
+    if are_too_many(rows.bad, count, most_bad):
+        fix = "mend or remove these rows, or set spec.training.badData: skip"
+        more = f", and {most_bad:.4g} of them may be" if most_bad else ""
+        raise InvalidData(f"{words}{more}: {_named(rows, len(rows.named))}", fix=fix)
+    return replace(made, notes=(*made.notes, f"{words}, and were left out: {_named(rows, _NOTED)}."))
+
+
+def _named(rows: BadRows, most: int) -> str:
+    """The first bad rows, and how many more there are."""
+    told = [escaped(f"{place}: {why}")[:_LONGEST_REASON] for place, why in [*rows.named.items()][:most]]
+    return "; ".join([*told, *([f"and {rows.bad - len(told):,} more"] if rows.bad > len(told) else [])])
 
 
 def _lost_classes(keys: Collection[str], bad: Collection[str], form: Form) -> list[str]:

@@ -9,7 +9,7 @@ large one is a folder with a class for each part. Each family has one line in `k
 from typing import Generic
 
 from knoll.families.base.columns import Column, Columns, Streamed, are_here, parts
-from knoll.families.base.data import Batch, DataPart, Examples, split_examples, split_keys
+from knoll.families.base.data import BadRows, Batch, DataPart, Examples, split_examples, split_keys
 from knoll.families.base.export import Export, ExportPart, draw_rows, export_network
 from knoll.families.base.files import READING, Files
 from knoll.families.base.learning import Baseline, LearningPart, Scores, ServedGraph, Slices, device_of
@@ -29,6 +29,7 @@ from knoll.families.declaration import (
 
 __all__ = [
     "READING",
+    "BadRows",
     "Baseline",
     "Batch",
     "Column",

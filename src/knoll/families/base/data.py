@@ -13,9 +13,19 @@ from knoll.families.base.files import Files
 from knoll.families.declaration import ConfigT
 from knoll.families.held_out import held_out
 
-__all__ = ["Batch", "DataPart", "Examples", "split_examples", "split_keys"]
+__all__ = ["BadRows", "Batch", "DataPart", "Examples", "split_examples", "split_keys"]
 
 Batch = tuple[torch.Tensor, ...]
+
+
+@dataclass(frozen=True)
+class BadRows:
+    """Rows of files that cannot be learnt from, beside `good` ones: how many are `bad`, and why the first 50
+    of them are, by place, such as "people.csv, line 17"."""
+
+    good: int = 0
+    bad: int = 0
+    named: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -25,12 +35,14 @@ class Examples:
 
     `about` is what the family must remember of the data, as JSON: class names, image size. `notes` are
     sentences for the log and the model card: what was done to the data that its owner may not expect.
+    `bad_rows` are left out, if the Model lets the run go on without them.
     """
 
     train: Columns
     held_out: Columns
     about: Mapping[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    bad_rows: BadRows = BadRows()
 
 
 class DataPart(ABC, Generic[ConfigT]):

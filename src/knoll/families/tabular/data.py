@@ -1,0 +1,139 @@
+"""Tables become rows of numbers, and classes or numbers to learn."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from numpy.typing import NDArray
+
+from knoll.data_layout import listed
+from knoll.errors import BadFiles, InvalidData
+from knoll.families.base import DataPart, Examples, Files, split_keys
+from knoll.families.table_files import each_table, table_keys
+from knoll.families.tabular.declaration import TabularConfig
+from knoll.families.tabular.plan import REGRESSION, Plan, make_plan, plan_of_about
+from knoll.families.tabular.rows import Rows, read_rows
+from knoll.families.tabular.statistics import describe_columns, renumber
+from knoll.quantities import counted
+from knoll.tables import MOST_ROWS, TableCounts, count_table, infer_schema, odd_tables
+
+__all__ = ["TabularData"]
+
+_NAMED = 30  # columns in a note
+
+
+class TabularData(DataPart[TabularConfig]):
+    """A row is (cells as float32 (C, 2), target), and the parts int64 (S,) to which it belongs, if the config
+    asks for slices. See `knoll.codecs.row` for the cells."""
+
+    streams = True
+
+    def examples(self, files: Files, config: TabularConfig) -> Examples:
+        """Read all tables twice: for the schema, and for the rows. Raises InvalidData that names the files,
+        or the columns."""
+        keys = table_keys(files)
+        counts = _count(files, keys, config)
+        schema = infer_schema(counts, config.categories)
+        plan = make_plan(schema, config)
+        rows = read_rows(files, keys, plan, counts.rows)
+        sides = _split(rows, plan, config.held_out)
+        columns = describe_columns(rows.cells, sides[0], plan.inputs)
+        cells = renumber(rows.cells, plan.inputs, columns)
+        targets = rows.targets[sides[0]]
+        about = {
+            "task": plan.task,
+            "target": plan.target.name,
+            "columns": columns,
+            "ignored": [*plan.ignored],
+            "missing": sorted(plan.missing),
+            "classes": plan.classes,
+            "slices": [{"name": one.name, "values": [*(one.places or {})]} for one in plan.slices],
+            "mean": float(targets.mean()),
+            "std": float(targets.std()) or 1.0,
+        }
+        train, kept = (_columns(cells, rows, plan, side) for side in sides)
+        return Examples(train, kept, about, _notes(plan, rows), rows.bad)
+
+    def golden(self, files: Files, about: Mapping[str, Any], config: TabularConfig) -> Examples:
+        """All rows, in the form of the data. Raises InvalidData that names bad files and rows, and classes
+        that the data lacks."""
+        keys, plan = table_keys(files), plan_of_about(about, config)
+        counts = _count(files, keys, config)
+        wanted = {plan.target.name, *(one.name for one in plan.inputs)}
+        if absent := sorted(wanted - set(counts.names)):
+            raise InvalidData(f"it lacks the columns {listed(absent)}, which the data has")
+        rows = read_rows(files, keys, plan, counts.rows)
+        if rows.bad.bad:
+            raise BadFiles(rows.bad.named)
+        if not rows.keys:
+            raise InvalidData("it has no rows")
+        made = _columns(rows.cells, rows, plan, range(len(rows.keys)))
+        return Examples(made, made, about)
+
+    def class_counts(self, examples: Examples) -> Mapping[str, tuple[int, int]]:
+        """See `DataPart.class_counts`."""
+        names = examples.about["classes"]
+        if not names:
+            return {}
+        sides = [
+            torch.bincount(rows[1][:], minlength=len(names)).tolist()
+            for rows in (examples.train, examples.held_out)
+        ]
+        return dict(zip(names, zip(*sides, strict=True), strict=True))
+
+
+def _count(files: Files, keys: Sequence[str], config: TabularConfig) -> TableCounts:
+    """What the columns of all tables hold. Raises BadFiles that names tables with other columns than most."""
+    found: dict[str, TableCounts] = {}
+    each_table(files, keys, lambda table: count_table(table, frozenset(config.missing)), found.__setitem__)
+    if odd := odd_tables(found):
+        raise BadFiles(odd)
+    if not found:
+        raise InvalidData("there is no table", fix="upload CSV, TSV, JSON Lines, Parquet or npz")
+    first, *others = (found[key] for key in keys)
+    for one in others:
+        first.join(one)
+    if first.rows > MOST_ROWS:
+        raise InvalidData(f"the data has {first.rows:,} rows, more than {MOST_ROWS:,}", fix="use fewer rows")
+    return first
+
+
+def _split(rows: Rows, plan: Plan, share: float) -> tuple[list[int], list[int]]:
+    """The places of the rows for training and for scoring. Raises InvalidData if a class is not in both."""
+    labels = [plan.classes[int(one)] for one in rows.targets] if plan.classes else []
+    train, kept = split_keys(rows.keys, share, labels)
+    if not train or not kept:
+        raise InvalidData(
+            "all rows are equal, or of one group, so that none can be held out", fix="add other rows"
+        )
+    absent = {*labels} - {labels[row] for row in train} if labels else set()
+    if lonely := sorted((set(plan.classes) - {*labels}) | absent) if labels else []:
+        raise InvalidData(
+            f"the classes {listed(lonely)} have no row to learn from beside one that is held out",
+            fix="add rows that differ from these, or remove the class; rows of one group stay together",
+        )
+    return train, kept
+
+
+def _columns(cells: NDArray[Any], rows: Rows, plan: Plan, side: Sequence[int]) -> tuple[torch.Tensor, ...]:
+    """The columns of the rows of one side."""
+    kind = torch.float32 if plan.task == REGRESSION else torch.int64
+    found = [torch.from_numpy(cells[side]), torch.tensor(rows.targets[side]).to(kind)]
+    return (*found, *([torch.from_numpy(rows.parts[side])] if plan.slices else []))
+
+
+def _notes(plan: Plan, rows: Rows) -> tuple[str, ...]:
+    told = [f"{one.name} ({one.kind})" for one in plan.inputs]
+    more = ", …" if told[_NAMED:] else ""
+    learnt = f"{plan.task} of {plan.target.name} from {counted(len(told), 'column')}"
+    others = [one for one in plan.ignored if one != plan.target.name]
+    equal = len(rows.keys) - len({*rows.keys})
+    return (
+        f"{learnt[0].upper()}{learnt[1:]}: {', '.join(told[:_NAMED])}{more}.",
+        *([f"Columns that are not learnt from: {', '.join(others[:_NAMED])}."] if others else []),
+        *(
+            [f"{equal:,} rows are equal to others, or of the same group: these are on one side."]
+            if equal
+            else []
+        ),
+    )
