@@ -65,8 +65,8 @@ class Compressed:
 def compress(subject: Subject, tell: Callable[[str], None]) -> Compressed:
     """Try all graphs; `tell` is called with the name of each before. Raises Rejected if the exported graph
     cannot be scored."""
-    metric = _metric(subject)
     plain = _weigh(subject, subject.graph)
+    metric = _metric(subject, plain.scores.metrics)
     quality = plain.scores.metrics[metric.name]
     tried, weighed, times = list[TriedGraph](), dict[str, Weighed](), list[float]()
     for name in sorted({*subject.plan.candidates}):
@@ -93,11 +93,12 @@ def compress(subject: Subject, tell: Callable[[str], None]) -> Compressed:
     return Compressed(record, weighed.get(chosen))
 
 
-def _metric(subject: Subject) -> Metric:
-    known = {one.name: one for one in subject.family.metrics}
-    name = subject.plan.metric or subject.family.metrics[0].name
+def _metric(subject: Subject, scores: Mapping[str, float]) -> Metric:
+    """The one that counts: without a choice the first of the family's that this training has."""
+    known = {one.name: one for one in subject.family.metrics if one.name in scores}
+    name = subject.plan.metric or next(iter(known), "")
     if name not in known:
-        raise Rejected(f"the family has no metric {escaped(name)}")
+        raise Rejected(f"the version has no metric {escaped(name)}, but {', '.join(known)}")
     return known[name]
 
 
