@@ -6,8 +6,10 @@ from cli.declared import Knoll, Records
 from knoll.data_files import Skipped
 from knoll.ports import Platform
 from knoll.records.dataset import Dataset, DatasetObject, write_dataset
+from knoll.records.manifest import version_uri
 from knoll.records.outcome import Outcome, write_outcome
 from knoll.records.run import Run, write_run
+from knoll.records.signature import SIGNATURE, Signature, Tensor
 
 
 def test_classes_are_counted_and_what_is_skipped_is_named_by_reason(
@@ -139,3 +141,33 @@ def test_few_bad_files_are_told_and_what_a_run_has_left_out(
     assert "left out 2 bad files, it is cut short: tall/7.png, tall/8.png" in shown
     platform.store.put(f"{uri}list.csv", b"1")
     assert "A run would be rejected: list.csv: it is not a picture" in knoll("data", "digits").stdout
+
+
+def test_the_columns_are_those_of_the_newest_version(
+    knoll: Knoll, platform: Platform, model_file: Path, records: Records
+) -> None:
+    """A category with its values, and how many rows lack a number; no data is read."""
+    knoll("apply", "-f", model_file)
+    assert json.loads(knoll("data", "digits", "-o", "json").stdout)["columns"] is None
+    options = {
+        "columns": [
+            {"name": "age", "kind": "number", "optional": True, "missing": 7, "example": 63},
+            {"name": "sex", "kind": "category", "optional": False, "example": "F", "categories": ["F", "M"]},
+        ],
+        "rows": 1200,
+        "target": {"name": "died", "classes": {"0": 900, "1": 300}},
+        "ignored": ["days", "died"],
+    }
+    records.version(records.run(), "v000001")
+    signature = Signature((Tensor("row", "FP32", (-1, 2, 2), "row", options),), ())
+    uri = version_uri(platform.bucket.root, "digits", "v000001") + SIGNATURE
+    platform.store.delete(uri)
+    platform.store.put(uri, signature.encode())
+    shown = [" ".join(line.split()) for line in knoll("data", "digits").stdout.splitlines()]
+    assert "COLUMN KIND MISSING VALUES EXAMPLE" in shown
+    assert "age number 7 63" in shown
+    assert "sex category 2: F, M 'F'" in shown
+    assert "v000001 learnt died from 1,200 rows: 0 900, 1 300" in shown
+    assert "It did not learn from: days" in shown
+    found = json.loads(knoll("data", "digits", "-o", "json").stdout)["columns"]
+    assert (found["target"], found["columns"][1]["values"]) == ("died", ["F", "M"])

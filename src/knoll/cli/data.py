@@ -12,6 +12,7 @@ from knoll.cli.session import platform_of, print_json, stdout
 from knoll.cli.tables import plain_table
 
 if TYPE_CHECKING:
+    from knoll.views.columns import ColumnsView
     from knoll.views.data import DataView
     from knoll.views.landings import Landing
 
@@ -35,30 +36,40 @@ def data(
     the version which the run made, such as champion or quarantined; without a version, it is the state of the
     run. NOW marks the landing that is in the bucket now. Data that returns makes no new landing.
 
+    Of a model that learns from tables, the columns are those of its newest version: KIND, in how many rows a
+    column is MISSING, the VALUES of a category, and an EXAMPLE. A run is rejected for columns that cannot be
+    learnt from, and its reason names them.
+
     An object is a file or an archive in the bucket. A run trains on files, also on those in archives: their
     number is in its log.
 
     JSON: {model, uri, state, reason, objects, files, bytes, groups: [{name, files, bytes, heldOut}],
     archives: {files, bytes}, skipped: [{reason, count, examples}], fault, bad: [{reason, count, examples}],
-    landings: [{digest, landedAt, now, objects, bytes, classes: [...]|null, change: {added, removed,
-    changed}|null, run, version, state, reason, leftOut: [{reason, count, examples}]}]}. Next: knoll runs
-    MODEL -w, knoll why MODEL VERSION
+    columns: {version, rows, target, classes, columns: [{name, kind, missing, values, example}],
+    ignored}|null, landings: [{digest, landedAt, now, objects, bytes, classes: [...]|null, change: {added,
+    removed, changed}|null, run, version, state, reason, leftOut: [{reason, count, examples}]}]}. Next: knoll
+    runs MODEL -w, knoll why MODEL VERSION
     """
     from knoll.families import form_of
+    from knoll.views.columns import columns_document, find_columns
     from knoll.views.data import data_document, read_data_view
     from knoll.views.landings import landing_document, read_landings
 
     platform = platform_of(ctx)
     found = read_data_view(platform, model, form_of)
+    columns = find_columns(platform, model)
     landings = read_landings(platform, found.model, form_of(found.model.family), limit)
     if output is Output.json:
         shown = [landing_document(one) for one in landings]
-        print_json({**data_document(found), "landings": shown})
+        print_json({**data_document(found), "columns": columns_document(columns), "landings": shown})
         return
-    _show(found, landings, platform.clock.now())
+    _show(found, columns, landings, platform.clock.now())
 
 
-def _show(found: "DataView", landings: "Sequence[Landing]", now: datetime) -> None:
+def _show(
+    found: "DataView", columns: "ColumnsView | None", landings: "Sequence[Landing]", now: datetime
+) -> None:
+    from knoll.cli.render.columns import COLUMN_HEADINGS, column_lines, column_row
     from knoll.cli.render.data import DATA_HEADINGS, data_lines, data_row
     from knoll.cli.render.landings import LANDING_HEADINGS, landing_row, left_out_lines
 
@@ -66,6 +77,11 @@ def _show(found: "DataView", landings: "Sequence[Landing]", now: datetime) -> No
         stdout().print(plain_table(DATA_HEADINGS, map(data_row, found.groups)))
     for line in data_lines(found):
         stdout().print(line)
+    if columns:
+        stdout().print()
+        stdout().print(plain_table(COLUMN_HEADINGS, map(column_row, columns.columns)))
+        for line in column_lines(columns):
+            stdout().print(line)
     if landings:
         rows = (landing_row(one, now) for one in landings)
         stdout().print()

@@ -5,7 +5,7 @@ from functools import partial
 from typing import TypeVar
 
 from knoll.data_files import why_skipped
-from knoll.data_layout import NO_TABLE, is_table
+from knoll.data_layout import is_table, no_table
 from knoll.errors import BadFiles
 from knoll.families.base import Files
 from knoll.tables import Table, read_table
@@ -20,7 +20,7 @@ def table_keys(keys: Iterable[str]) -> list[str]:
     files of other kinds."""
     visible = sorted(key for key in keys if why_skipped(key) is None)
     if others := [key for key in visible if not is_table(key)]:
-        raise BadFiles(dict.fromkeys(others, NO_TABLE))
+        raise BadFiles({key: no_table(key) for key in others})
     return visible
 
 

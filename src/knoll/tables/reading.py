@@ -1,6 +1,6 @@
 """Any file of columns, by the ending of its name."""
 
-from knoll.data_layout import NO_TABLE, is_table
+from knoll.data_layout import is_table, no_table
 from knoll.errors import InvalidData
 from knoll.tables.arrays import read_arrays
 from knoll.tables.delimited import read_delimited
@@ -18,7 +18,7 @@ def read_table(name: str, body: bytes) -> Table:
     "it"."""
     ending = name.lower().rpartition(".")[2]
     if not is_table(name):
-        raise InvalidData(NO_TABLE)
+        raise InvalidData(no_table(name))
     if ending == "parquet":
         return read_parquet(body)
     if ending == "npz":

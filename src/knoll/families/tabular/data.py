@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from numpy.typing import NDArray
 
@@ -48,6 +49,8 @@ class TabularData(DataPart[TabularConfig]):
             "missing": sorted(plan.missing),
             "classes": plan.classes,
             "slices": [{"name": one.name, "values": [*(one.places or {})]} for one in plan.slices],
+            "rows": len(rows.keys),
+            "counts": _counts(plan, rows),
             "mean": float(targets.mean()),
             "std": float(targets.std()) or 1.0,
         }
@@ -120,6 +123,13 @@ def _columns(cells: NDArray[Any], rows: Rows, plan: Plan, side: Sequence[int]) -
     kind = torch.float32 if plan.task == REGRESSION else torch.int64
     found = [torch.from_numpy(cells[side]), torch.tensor(rows.targets[side]).to(kind)]
     return (*found, *([torch.from_numpy(rows.parts[side])] if plan.slices else []))
+
+
+def _counts(plan: Plan, rows: Rows) -> dict[str, int]:
+    """How many rows each class has; empty for numbers."""
+    classes = plan.classes
+    counts = np.bincount(rows.targets.astype(np.int64), minlength=len(classes)) if classes else ()
+    return dict(zip(classes, map(int, counts), strict=True))
 
 
 def _notes(plan: Plan, rows: Rows) -> tuple[str, ...]:

@@ -16,7 +16,7 @@ from knoll.records.signature import Signature, Tensor
 
 __all__ = ["TabularExport"]
 
-_OF_A_COLUMN = ("name", "kind", "optional", "example", "categories")
+_OF_A_COLUMN = ("name", "kind", "optional", "missing", "example", "categories")
 
 
 class TabularExport(ExportPart[TabularConfig]):
@@ -27,7 +27,11 @@ class TabularExport(ExportPart[TabularConfig]):
         about, (cells, targets) = examples.about, draw_rows(*examples.held_out[:2])
         labels = about["classes"]
         columns = [{key: one[key] for key in _OF_A_COLUMN if key in one} for one in about["columns"]]
-        options = {"columns": columns, "ignored": about["ignored"], "missing": about["missing"]}
+        options = {
+            "columns": columns,
+            "target": {"name": about["target"], "classes": about["counts"]},
+            **{name: about[name] for name in ("rows", "ignored", "missing")},
+        }
         network = cast(TabularNetwork, networks["rows"].cpu().eval())
         outputs = (
             (Tensor("probabilities", "FP32", (-1, len(labels)), CLASSES.name, {"labels": labels}),)

@@ -36,7 +36,8 @@ def _describe(column: _Floats, learnt: NDArray[np.bool_], role: Role) -> dict[st
     """A column (N, 2)."""
     is_known = column[:, 1] > 0
     values = column[is_known & learnt, 0]
-    told = {"name": role.name, "kind": role.kind, "optional": not bool(is_known.all())}
+    missing = int((~is_known).sum())
+    told = {"name": role.name, "kind": role.kind, "optional": missing > 0, "missing": missing}
     if role.places is None:
         return {**told, **_of_numbers(values)}
     names, is_boolean = [*role.places], role.kind == "boolean"
