@@ -1,4 +1,4 @@
-"""One connection of a client: what uvicorn's lacks against slow and endless ones.
+"""One HTTP/1.1 connection of a client: what uvicorn's lacks against slow and endless ones.
 
 The head of a request must arrive within seconds and stay small, and an answer must be taken. Bytes that are
 no HTTP get an error in JSON, too. A client that has sent its last request may close its side: it is answered
@@ -10,11 +10,9 @@ of it, which costs far less, or takes the place of one that has waited for secon
 
 import asyncio
 import json
-import logging
 from http import HTTPStatus
 from typing import Any
 
-import uvicorn
 from httptools import HttpParserError, HttpParserUpgrade
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
@@ -22,17 +20,17 @@ from knoll.headers import RETRY_AFTER, UPGRADE
 from knoll.media_types import JSON
 from knoll.request_limits import RETRY_SECONDS, WaitingRoom
 
-__all__ = ["Connection", "server_config"]
+__all__ = ["Http1Connection"]
 
 _HEAD_BYTES = 64 * 2**10
 _AROUND_URL, _AROUND_HEADER = len("GET  HTTP/1.1\r\n"), len(": \r\n")
-_TAKEN_WITHIN = 60.0  # seconds without progress while an answer is taken
 
 
-class Connection(HttpToolsProtocol):
+class Http1Connection(HttpToolsProtocol):
     """A connection with time-outs for the head of each request and for each stop of its answer."""
 
     head_seconds, half_closed_seconds = 10.0, 2.0
+    taken_within = 60.0  # seconds without progress while an answer is taken
     most_waiting, waits_undisturbed = 256, 2.0  # requests whose body is not whole, and seconds
 
     def __init__(self, *given: Any, **named: Any) -> None:
@@ -44,7 +42,7 @@ class Connection(HttpToolsProtocol):
         self._open: list[RequestResponseCycle] = []  # requests that have no whole answer, the oldest first
         self._refusal: tuple[int, str] | None = None  # what follows their answers
         self._is_parsing, self._starting = False, list[tuple[RequestResponseCycle, Any]]()
-        room = WaitingRoom[Connection](self.most_waiting, self.waits_undisturbed)
+        room = WaitingRoom[Any](self.most_waiting, self.waits_undisturbed)
         self._room = vars(self.server_state).setdefault("waiting_room", room)  # of all its connections
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -113,7 +111,7 @@ class Connection(HttpToolsProtocol):
         if not (self._open and self._open[-1].more_body):
             self._room.leave(self)
         elif not self.transport.is_closing() and (refused := self._room.enter(self, self.loop.time())):
-            refused._refuse(503, "too many requests wait for their bodies")
+            refused.refuse(503, "too many requests wait for their bodies")
         starting, self._starting = self._starting, []
         for cycle, app in starting:
             if not cycle.disconnected:
@@ -146,19 +144,19 @@ class Connection(HttpToolsProtocol):
     def on_response_complete(self) -> None:
         self._open = [one for one in self._open if not one.response_complete]
         if self._refusal is not None:
-            self._refuse(*self._refusal)
+            self.refuse(*self._refusal)
         super().on_response_complete()
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002
         if self._told_bytes > _HEAD_BYTES:
             self._refuse_long()
         is_told = self._told_bytes > _AROUND_URL
-        self._refuse(400, "the request breaks the rules of HTTP" if is_told else "this is no HTTP request")
+        self.refuse(400, "the request breaks the rules of HTTP" if is_told else "this is no HTTP request")
 
     def pause_writing(self) -> None:
         super().pause_writing()
         self._cancel_taking()
-        self._taking = self.loop.call_later(_TAKEN_WITHIN, self.transport.abort)
+        self._taking = self.loop.call_later(self.taken_within, self.transport.abort)
 
     def resume_writing(self) -> None:
         self._cancel_taking()
@@ -177,7 +175,7 @@ class Connection(HttpToolsProtocol):
             raise ValueError
 
     def _refuse_long(self) -> None:
-        self._refuse(431, f"the head of the request is longer than {_HEAD_BYTES} bytes")
+        self.refuse(431, f"the head of the request is longer than {_HEAD_BYTES} bytes")
 
     def _refuse_late(self) -> None:
         if not self._has_begun:  # opened in advance, and never used
@@ -187,7 +185,7 @@ class Connection(HttpToolsProtocol):
         if self._due():  # reading may pause meanwhile
             self._head = self.loop.call_later(self.head_seconds, self._refuse_late)
             return
-        self._refuse(408, f"the head of the request did not arrive within {self.head_seconds:g} s")
+        self.refuse(408, f"the head of the request did not arrive within {self.head_seconds:g} s")
 
     def _cancel_head(self) -> None:
         if self._head is not None:
@@ -199,7 +197,7 @@ class Connection(HttpToolsProtocol):
             self._taking.cancel()
             self._taking = None
 
-    def _refuse(self, status: int, reason: str) -> None:
+    def refuse(self, status: int, reason: str) -> None:
         """Answer, unless an answer is under way, and hang up. Whole requests that came before are answered
         first."""
         self._cancel_head()
@@ -230,19 +228,3 @@ class Connection(HttpToolsProtocol):
         for one in self._open:
             one.disconnected = True
             one.message_event.set()
-
-
-def server_config(app: Any, drain: int, **more: Any) -> uvicorn.Config:
-    """The settings of a server with such connections. It logs its own failures alone, nothing that strangers
-    send. It ends at most `drain` seconds after it was asked to. `more` are other settings of uvicorn, such as
-    `host` and `port`, if it makes its own socket."""
-    return uvicorn.Config(
-        app,
-        http=Connection,
-        ws="none",
-        log_config=None,
-        log_level=logging.ERROR,
-        access_log=False,
-        timeout_graceful_shutdown=drain,
-        **{"lifespan": "on", **more},
-    )

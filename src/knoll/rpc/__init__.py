@@ -1,0 +1,1 @@
+"""gRPC beneath its services: the wire format of messages, the messages themselves, and how a call travels."""
