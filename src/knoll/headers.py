@@ -30,6 +30,7 @@ __all__ = [
     "PREDICTION",
     "REPLAY",
     "REQUEST_ID",
+    "REQUEST_TIMEOUT",
     "RETRY_AFTER",
     "REVISION",
     "SEC_FETCH",
@@ -63,6 +64,7 @@ IDEMPOTENCY_KEY = "idempotency-key"  # in a question to a hook: the same questio
 LENGTH_OF_JSON = "inference-header-content-length"  # in V2: the bytes of JSON before those of tensors
 ORIGIN = "origin"
 REQUEST_ID = "x-request-id"  # the name that a client or a proxy gives to a request: its answer has it, too
+REQUEST_TIMEOUT = "x-request-timeout"  # in a request: after so many seconds nobody waits for its answer
 RETRY_AFTER = "retry-after"
 SEC_FETCH = "sec-fetch-"  # so begin the headers in which a browser says what sends a request
 SEC_FETCH_MODE = "sec-fetch-mode"

@@ -9,6 +9,7 @@ __all__ = [
     "LABELLED",
     "LIVE",
     "MODELS",
+    "MODEL_INFER",
     "MODEL_READY",
     "POSTED",
     "PREDICTED",
@@ -32,6 +33,7 @@ MODELS = ("/v1/models", "/v2/models")  # of V1 and V2: the names of all models
 V1_MODEL, V2_MODEL = (f"{path}/{{model}}" for path in MODELS)
 MODEL_READY = f"{V2_MODEL}/ready"
 PREDICTED = (f"{V1_MODEL}:predict", f"{V2_MODEL}/infer")  # of V1 and V2: predict requests
+MODEL_INFER = "/inference.GRPCInferenceService/ModelInfer"  # of gRPC: the same as infer of V2
 LABELLED = f"{V1_MODEL}{FEEDBACK}"
 POSTED = (*PREDICTED, f"{V1_MODEL}:explain", LABELLED)  # requests with a body
 READ = (V1_MODEL, V2_MODEL, MODEL_READY)  # what is said of a model

@@ -11,10 +11,13 @@ _TIMES = 60  # so many times the CPU of an empty program
 _HEAVY = (
     "boto3",
     "fastapi",
+    "google.protobuf",
     "grpc",
+    "h2",
     "httpx",
     "kserve",
     "knoll.models",
+    "knoll.rpc",
     "pandas",
     "prometheus_client",
     "torch",

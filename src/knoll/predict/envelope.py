@@ -5,13 +5,13 @@ to an unexpected error.
 """
 
 import asyncio
-import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from knoll.errors import Unavailable
+from knoll.errors import InvalidInstance, Unavailable
 from knoll.headers import (
     CONNECTION,
     CONTENT_ENCODING,
@@ -25,7 +25,9 @@ from knoll.headers import (
 from knoll.predict.answer import refusal
 from knoll.predict.bins import SHOWN
 from knoll.predict.counts import Ended
+from knoll.predict.deadline import seconds_left, too_late, within
 from knoll.predict.predictions import is_feedback, is_prediction
+from knoll.predict.request_body import Body, BodyTooLargeError
 from knoll.predict.work import LONGEST_RUN
 from knoll.proofs import REPLAY_PURPOSE, is_proven
 from knoll.request_limits import ARRIVES_WITHIN, BODY_LIMIT, CLIENT_GONE, RETRY_SECONDS, ByteBudget
@@ -40,9 +42,32 @@ _LONGEST_ID = 200  # bytes
 _Observe = Callable[[Ended], None]
 
 
+class _Answering:
+    """Sends one answer with the headers `stamp`, and remembers how it was."""
+
+    def __init__(self, send: Send, stamp: list[tuple[bytes, bytes]]) -> None:
+        self._send, self.stamp = send, stamp
+        self.status, self.shown, self.longest_run = 500, None, 0.0
+
+    def note(self, message: Message) -> None:
+        """Remember what the message says, which goes nowhere else."""
+        if message["type"] == "http.response.start":
+            self.status, self.shown = message["status"], message.get(SHOWN)
+            self.longest_run = message.get(LONGEST_RUN, 0.0)
+
+    async def send(self, message: Message) -> None:
+        """Send a message of the answer."""
+        self.note(message)
+        if message["type"] == "http.response.start":
+            headers = [*message.get("headers", []), *self.stamp]
+            message = {"type": message["type"], "status": self.status, "headers": headers}
+        await self._send(message)
+
+
 class Envelope:
     """An ASGI application around another. `observe` gets how each prediction ended, except replays, requests
-    that were refused for lack of memory, and those whose client went, unless the version was late.
+    that were refused for lack of memory, and those whose client went, or had set a deadline, unless the
+    version was late.
 
     A version was late if it needed 10 s for a run of its graph: so long many clients wait at most, such as
     OkHttp and the webhooks of Kubernetes. The time for reading the request, and for waiting for its turn, is
@@ -72,126 +97,69 @@ class Envelope:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        status, shown, longest_run = 500, None, 0.0
-        stamp = [*self._headers, *_named(scope)]
-
-        async def send_stamped(message: Message) -> None:
-            nonlocal status, shown, longest_run
-            if message["type"] == "http.response.start":
-                status, shown = message["status"], message.get(SHOWN)
-                longest_run = message.get(LONGEST_RUN, 0.0)
-                headers = [*message.get("headers", []), *stamp]
-                message = {"type": message["type"], "status": status, "headers": headers}
-            await send(message)
-
+        answering = _Answering(send, [*self._headers, *_named(scope)])
         refused = _refusal(scope, self._most)
         if refused:
-            await _refuse(send_stamped, *refused)
-        elif is_feedback(scope):
-            await self._take_feedback(scope, receive, send_stamped)
-        elif not is_prediction(scope):
-            await self._app(scope, receive, send_stamped)
+            await _refuse(answering.send, *refused)
+        elif not (is_feedback(scope) or is_prediction(scope)):
+            await self._app(scope, receive, answering.send)
         else:
-            body, is_cold = _Body(self._bodies, self._most), not self._has_answered
-            stamp += self._start if is_cold else []
+            body = Body(self._bodies, self._most)
+            act = self._answer if is_feedback(scope) else self._predict
             try:
-                await self._predict(scope, receive, send_stamped, body)
+                await act(scope, receive, answering, body)
             finally:
                 body.let_go()
-                self._has_answered = True
-                session = dict(scope["headers"]).get(SESSION.encode(), b"").hex()
-                is_vain = status == 503 or (status == CLIENT_GONE and longest_run < _PATIENCE)
-                if body.is_whole and not body.is_replay and not is_vain:
-                    self._observe(Ended(status, body.seconds, is_cold, shown, session[:_SESSION]))
 
-    async def _take_feedback(self, scope: Scope, receive: Receive, send: Send) -> None:
-        body = _Body(self._bodies, self._most)
+    async def _predict(self, scope: Scope, receive: Receive, answering: _Answering, body: Body) -> None:
+        is_cold = not self._has_answered
+        answering.stamp += self._start if is_cold else []
         try:
-            await self._predict(scope, receive, send, body)
+            await self._answer(scope, receive, answering, body)
         finally:
-            body.let_go()
+            self._has_answered = True
+            session, status = dict(scope["headers"]).get(SESSION.encode(), b"").hex(), answering.status
+            is_vain = status == 503 or (status == CLIENT_GONE and answering.longest_run < _PATIENCE)
+            if body.is_whole and not body.is_replay and not is_vain:
+                ended = Ended(status, body.seconds, is_cold, answering.shown, session[:_SESSION])
+                self._observe(ended)
 
-    async def _predict(self, scope: Scope, receive: Receive, send: Send, body: "_Body") -> None:
+    async def _answer(self, scope: Scope, receive: Receive, answering: _Answering, body: Body) -> None:
+        """Read the body, and have it answered before the deadline of the request."""
+        deadline, send = seconds_left(dict(scope["headers"])), answering.send
+        arrives = ARRIVES_WITHIN if deadline is None else min(ARRIVES_WITHIN, deadline)
         try:
-            await asyncio.wait_for(body.read(receive), ARRIVES_WITHIN)
+            await asyncio.wait_for(body.read(receive), arrives)
         except TimeoutError:
-            await _refuse(send, 408, f"the body did not arrive within {ARRIVES_WITHIN:g} s")
+            late = 408, f"the body did not arrive within {ARRIVES_WITHIN:g} s"
+            await _refuse(send, *(late if deadline != arrives else (504, too_late(deadline))))
         except Unavailable as error:
             body.let_go()
             await _drain(receive)
             later = (RETRY_AFTER.encode(), str(RETRY_SECONDS).encode())
             await _refuse(send, 503, f"{error}; {error.fix}", [later])
-        except _TooLargeError:
+        except BodyTooLargeError:
             body.let_go()
             await _drain(receive)
             await _refuse(send, 413, _too_large(self._most))
         else:
             if body.is_whole:
                 body.is_replay = await self._is_replay(scope, body)
-                await self._app(scope, body.again(receive), send)
+                again = body.again(receive)
+                if deadline is None:
+                    await self._app(scope, again, send)
+                else:
+                    late_answer = partial(_refuse, send, 504, too_late(deadline))
+                    left = deadline - body.seconds
+                    await within(left, self._app, scope, again, send, late_answer, answering.note)
 
-    async def _is_replay(self, scope: Scope, body: "_Body") -> bool:
+    async def _is_replay(self, scope: Scope, body: Body) -> bool:
         """A long body is looked at in a thread, because health checks come meanwhile."""
         shown = dict(scope["headers"]).get(REPLAY.encode())
         if shown is None or not self._key:
             return shown is not None
         proof = shown.decode("latin-1")
         return await asyncio.to_thread(is_proven, proof, self._key, REPLAY_PURPOSE, body.join())
-
-
-class _TooLargeError(Exception):
-    """The body is larger than one may be."""
-
-
-class _Body:
-    """The body of one request, within the budget of all."""
-
-    def __init__(self, budget: ByteBudget, most: int) -> None:
-        self._budget, self._most, self._size = budget, most, 0
-        self._parts: list[bytes] = []
-        self._started = time.perf_counter()
-        self.is_whole = self.is_replay = False
-
-    @property
-    def seconds(self) -> float:
-        """The time since the head of the request came."""
-        return time.perf_counter() - self._started
-
-    async def read(self, receive: Receive) -> None:
-        """Read it; it is not whole if the client hangs up meanwhile. Raises Unavailable, _TooLargeError."""
-        while True:
-            message = await receive()
-            if message["type"] == "http.disconnect":
-                return
-            part = message.get("body", b"")
-            if self._size + len(part) > self._most:
-                raise _TooLargeError
-            self._budget.take(len(part), self._size)
-            self._size += len(part)
-            self._parts.append(part)
-            if not message.get("more_body"):
-                self.is_whole = True
-                return
-
-    def join(self) -> bytes:
-        """All of it."""
-        self._parts = [b"".join(self._parts)]
-        return self._parts[0]
-
-    def again(self, receive: Receive) -> Receive:
-        """A `receive` that gives the body first, and then the message that the client has hung up."""
-        messages = [{"type": "http.request", "body": self.join(), "more_body": False}]
-        self._parts = []
-
-        async def receive_again() -> Message:
-            return messages.pop() if messages else await receive()
-
-        return receive_again
-
-    def let_go(self) -> None:
-        """Give its bytes back to the budget."""
-        self._budget.give(self._size)
-        self._size, self._parts = 0, []
 
 
 def _named(scope: Scope) -> list[tuple[bytes, bytes]]:
@@ -205,6 +173,10 @@ def _refusal(scope: Scope, most: int) -> tuple[int, str] | None:
     headers: dict[bytes, bytes] = dict(scope["headers"])
     if headers.get(CONTENT_ENCODING.encode(), b"identity").lower() != b"identity":
         return 415, "the body has a content encoding; send it without one"
+    try:
+        seconds_left(headers)
+    except InvalidInstance as error:
+        return 400, str(error)
     length = headers.get(CONTENT_LENGTH.encode(), b"0")
     is_large = length.isdigit() and int(length) > most
     return (413, _too_large(most)) if is_large else None

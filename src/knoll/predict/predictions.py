@@ -14,7 +14,7 @@ from dataclasses import replace
 from starlette.types import Receive, Scope, Send
 
 from knoll.headers import ALLOW, CONTENT_LENGTH
-from knoll.paths import LABELLED, PREDICTED, READ
+from knoll.paths import LABELLED, MODEL_INFER, PREDICTED, READ
 from knoll.predict.answer import Answer, refusal
 from knoll.predict.bins import SHOWN
 from knoll.predict.memory_budget import MemoryBudget
@@ -39,7 +39,8 @@ _ABOUT = re.compile("|".join(READ).replace("{model}", "[^/:]+"))
 
 def is_prediction(scope: Scope) -> bool:
     """Whether the request asks for a prediction."""
-    return scope["method"] == "POST" and _ASKED.fullmatch(scope["path"]) is not None
+    path = scope["path"]
+    return scope["method"] == "POST" and (path == MODEL_INFER or _ASKED.fullmatch(path) is not None)
 
 
 def is_feedback(scope: Scope) -> bool:
@@ -85,7 +86,7 @@ class Predictions:
         path, method = scope["path"], scope["method"]
         told = _FEEDBACK.fullmatch(path)
         asked = _ASKED.fullmatch(path) or told
-        allowed = "POST" if asked else "GET" if self._is_read(path) else ""
+        allowed = "POST" if asked or path == MODEL_INFER else "GET" if self._is_read(path) else ""
         if not allowed:
             return refusal(404, f"there is no path {escaped(path[:200])}")
         if method != allowed:
@@ -95,6 +96,8 @@ class Predictions:
             return self._about[path]
         if path in self._pages:
             return await asyncio.to_thread(self._pages[path])
+        if path == MODEL_INFER:
+            return await self._work(self._served.call, scope, receive, work)
         if asked is None or next(filter(None, asked.groups())) != self._served.name:
             return refusal(404, f"there is no such model here; this is {self._served.name}")
         predict = self._served.predict if asked["v1"] else self._served.infer

@@ -62,9 +62,8 @@ def serve(model: str, fetch: Callable[[], Version], platform: Platform, port: in
         recorder.reporting(),
     ):
         times.end(process_age())
-        protocol.run(
+        server = protocol.new_server(
             served,
-            listening,
             {VERSION: name, DIGEST: version.digest},
             observer,
             times,
@@ -73,6 +72,7 @@ def serve(model: str, fetch: Callable[[], Version], platform: Platform, port: in
             token=settings.token,
             key=settings.revision_key,
         )
+        protocol.run(server, listening)
 
 
 def load(

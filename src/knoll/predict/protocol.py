@@ -1,4 +1,4 @@
-"""A version behind a server that speaks V1 and V2: an ASGI application of our own on uvicorn."""
+"""A version behind a server that speaks V1 and V2, also by gRPC: our own ASGI application on uvicorn."""
 
 import gc
 import socket
@@ -6,8 +6,11 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 
 import uvicorn
+from starlette.types import ASGIApp, Receive, Scope, Send
 
+from knoll.headers import CONTENT_TYPE
 from knoll.http_connection import server_config
+from knoll.media_types import GRPC
 from knoll.predict.about import about
 from knoll.predict.counts import Ended
 from knoll.predict.door import behind_door
@@ -21,15 +24,14 @@ from knoll.predict.served import Served
 from knoll.predict.start_times import StartTimes
 from knoll.request_limits import ByteBudget
 
-__all__ = ["run"]
+__all__ = ["new_server", "run"]
 
 _GRACE = 20  # seconds that requests in flight have after SIGTERM
 _KEEP_ALIVE = 65  # seconds, as KServe's: longer than proxies keep an idle connection
 
 
-def run(
+def new_server(
     served: Served,
-    listening: socket.socket,
     headers: Mapping[str, str],
     observer: Observer,
     times: StartTimes,
@@ -38,8 +40,8 @@ def run(
     memory: MemoryShares,
     token: str = "",
     key: str = "",
-) -> None:
-    """Serve until SIGTERM or SIGINT; requests in flight are answered first.
+) -> uvicorn.Server:
+    """A server that ends at SIGTERM or SIGINT; requests in flight are answered first.
 
     Predictions are made in `workers` threads. `memory` is what requests may take, and `token` what they must
     show; `key` proves which of them are replays. Who has waited for the start is told its `times`.
@@ -60,6 +62,25 @@ def run(
     predictions = Predictions(served, pool, MemoryBudget(memory.work), about(served), pages(metrics))
     bodies = ByteBudget(memory.bodies)
     app = behind_door(Envelope(predictions, headers, observe_too, bodies, key, times.header), token)
-    config = server_config(app, _GRACE, lifespan="off", timeout_keep_alive=_KEEP_ALIVE)
+    config = server_config(_with_calls(app), _GRACE, lifespan="off", timeout_keep_alive=_KEEP_ALIVE)
+    return uvicorn.Server(config)
+
+
+def run(server: uvicorn.Server, listening: socket.socket) -> None:
+    """Serve until its end."""
     gc.freeze()  # the collector need not look at what was imported and loaded
-    uvicorn.Server(config).run(sockets=[listening])
+    server.run(sockets=[listening])
+
+
+def _with_calls(app: ASGIApp) -> ASGIApp:
+    """The application, which also answers calls of gRPC: what these need is imported with the first."""
+
+    async def either(scope: Scope, receive: Receive, send: Send) -> None:
+        if dict(scope.get("headers", ())).get(CONTENT_TYPE.encode(), b"").startswith(GRPC.encode()):
+            from knoll.predict.calls import answer_calls
+
+            await answer_calls(app, scope, receive, send)
+        else:
+            await app(scope, receive, send)
+
+    return either

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from knoll.codecs import CODECS, Array, Reading, decode, example_request
-from knoll.errors import InvalidInstance, Unavailable
+from knoll.errors import InvalidInstance, NotFound, Unavailable
 from knoll.headers import RETRY_AFTER
 from knoll.paths import V2_MODEL, path_of
 from knoll.predict.answer import Answer, refusal
@@ -26,7 +26,7 @@ from knoll.predict.loading import Version
 from knoll.predict.receipts import new_id
 from knoll.predict.recorder import Recorder
 from knoll.predict.v1 import answer_v1, read_v1
-from knoll.predict.v2 import answer_v2, read_v2
+from knoll.predict.v2 import Inference, answer_v2, read_v2
 from knoll.predict.work import ClientGone, Work
 from knoll.request_limits import RETRY_SECONDS
 
@@ -95,20 +95,37 @@ class Served:
         def answer() -> Answer:
             with self._turn(body), work.reading():
                 request = read_v2(body, headers, self.version.signature, work.keep)
-            size, step = len(next(iter(request.inputs.values()))), self.graph.batch
-            parts = (
-                {name: whole[start : start + step] for name, whole in request.inputs.items()}
-                for start in range(0, size, step)
-            )
-            in_json = [name for name, is_binary in request.outputs.items() if not is_binary]
-            dense = [one.name for one in self.version.signature.outputs if one.name not in in_json]
-            batches, answered = self._note_labels(self._run_all(parts, size, dense, work))
-            answers = list(batches)
-            outputs = {name: np.concatenate([one[name] for one in answers]) for name in answers[0]}
+            outputs, answered = self._infer(request, work)
             answer = answer_v2(request, outputs, self.version.signature, self.about)
             return self._with_id(answer, body, headers, answered)
 
         return self._guarded(answer, f"GET {path_of(V2_MODEL, self.name)} shows the tensors")
+
+    def call(self, body: bytes, headers: Mapping[str, str], work: Work) -> Answer:
+        """Answer a ModelInfer of gRPC; what it needs is imported with the first. Raises ClientGone."""
+        from knoll.predict.v2_call import answer_call, read_call
+
+        def answer() -> Answer:
+            with work.reading():
+                request = read_call(body, headers, self.version.signature, self.about, work.keep)
+            outputs, answered = self._infer(request, work)
+            answer = answer_call(request, outputs, self.version.signature, self.about)
+            return self._with_id(answer, body, headers, answered)
+
+        return self._guarded(answer, "ModelMetadata shows the tensors")
+
+    def _infer(self, request: Inference, work: Work) -> tuple[dict[str, Array], list[str]]:
+        """All outputs for the tensors of a request, and the labels that are answered."""
+        size, step = len(next(iter(request.inputs.values()))), self.graph.batch
+        parts = (
+            {name: whole[start : start + step] for name, whole in request.inputs.items()}
+            for start in range(0, size, step)
+        )
+        in_json = [name for name, is_binary in request.outputs.items() if not is_binary]
+        dense = [one.name for one in self.version.signature.outputs if one.name not in in_json]
+        batches, answered = self._note_labels(self._run_all(parts, size, dense, work))
+        answers = list(batches)
+        return {name: np.concatenate([one[name] for one in answers]) for name in answers[0]}, answered
 
     def _note_labels(
         self, batches: Iterable[dict[str, Array]]
@@ -136,6 +153,8 @@ class Served:
         except InvalidInstance as error:
             text = f"{error}; {error.fix}" if error.fix else str(error)
             return refusal(400, text, example=example)
+        except NotFound as error:
+            return refusal(404, str(error))
         except Unavailable as error:
             busy = refusal(503, f"{error}; {error.fix}")
             return replace(busy, headers={**busy.headers, RETRY_AFTER: str(RETRY_SECONDS)})

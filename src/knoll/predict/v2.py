@@ -15,8 +15,9 @@ from knoll.predict.v2_input import read_input
 from knoll.records.signature import Signature, Tensor
 from knoll.v2_parameters import BINARY, BINARY_OUTPUT, BINARY_SIZE, DESCRIBE_OUTPUTS
 
-__all__ = ["Inference", "answer_v2", "read_v2"]
+__all__ = ["Inference", "answer_v2", "read_inference", "read_v2"]
 
+_RawOf = Callable[[Mapping[str, Any], Mapping[str, Any]], memoryview | None]
 _RIGHT = 'send {"inputs": [{"name", "shape", "datatype", "data"}]} as JSON'
 
 
@@ -42,6 +43,18 @@ def read_v2(
     request = read_json(head, _RIGHT, keep)
     if not isinstance(request, dict):
         raise InvalidInstance("a V2 request is an object", fix=_RIGHT)
+    tail = _Tail(raw)
+    read = read_inference(request, headers, signature, tail.take)
+    if tail.raw:
+        raise InvalidInstance(f"{len(tail.raw)} bytes follow the last binary tensor")
+    return read
+
+
+def read_inference(
+    request: Mapping[str, Any], headers: Mapping[str, str], signature: Signature, raw_of: _RawOf
+) -> Inference:
+    """Read the fields of a request, whatever they came in. `raw_of` takes the raw bytes of each input, if it
+    has any. Raises InvalidInstance, as `read_v2`."""
     number = request.get("id")
     if number is not None and not isinstance(number, str):
         raise InvalidInstance("id is no text")
@@ -50,7 +63,7 @@ def read_v2(
     warnings: list[str] = []
     return Inference(
         number or headers.get(REQUEST_ID) or str(uuid.uuid4()),
-        _inputs(request.get("inputs"), raw, signature, warnings.append),
+        _inputs(request.get("inputs"), raw_of, signature, warnings.append),
         _outputs(request.get("outputs"), signature, default=is_binary),
         tuple(warnings),
         _flag(parameters, DESCRIBE_OUTPUTS, default=False),
@@ -91,8 +104,28 @@ def _split(body: bytes, length: str | None) -> tuple[bytes, memoryview]:
     return body[: int(length)], memoryview(body)[int(length) :]
 
 
+class _Tail:
+    """The bytes behind the JSON that no tensor has taken."""
+
+    def __init__(self, raw: memoryview) -> None:
+        self.raw = raw
+
+    def take(self, described: Mapping[str, Any], parameters: Mapping[str, Any]) -> memoryview | None:
+        """Those of the next tensor, if it is in binary form."""
+        size = parameters.get(BINARY_SIZE)
+        if size is None:
+            return None
+        if not isinstance(size, int) or isinstance(size, bool) or not 0 <= size <= len(self.raw):
+            raise InvalidInstance(
+                f"{BINARY_SIZE} of input {described['name']!r} is no number of bytes up to the "
+                f"{len(self.raw)} that follow"
+            )
+        mine, self.raw = self.raw[:size], self.raw[size:]
+        return mine
+
+
 def _inputs(
-    found: Any, raw: memoryview, signature: Signature, warn: Callable[[str], None]
+    found: Any, raw_of: _RawOf, signature: Signature, warn: Callable[[str], None]
 ) -> dict[str, Array]:
     if not isinstance(found, list) or not all(isinstance(one, dict) for one in found) or not found:
         raise InvalidInstance("inputs is no list of tensors", fix=_RIGHT)
@@ -102,24 +135,12 @@ def _inputs(
         if tensor.name in read:
             raise InvalidInstance(f"input {tensor.name!r} comes twice")
         parameters = _parameters(one, f"input {tensor.name!r}")
-        size = parameters.get(BINARY_SIZE)
-        mine, raw = _take(raw, size, tensor.name) if size is not None else (None, raw)
-        read[tensor.name] = read_input(one, mine, tensor, warn)
+        read[tensor.name] = read_input(one, raw_of(one, parameters), tensor, warn)
     if missing := [name for name in tensors if name not in read]:
         raise InvalidInstance(f"there is no input {missing[0]!r}")
-    if raw:
-        raise InvalidInstance(f"{len(raw)} bytes follow the last binary tensor")
     if len({len(batch) for batch in read.values()}) > 1:
         raise InvalidInstance("the inputs have batches of different lengths")
     return read
-
-
-def _take(raw: memoryview, size: Any, name: str) -> tuple[memoryview, memoryview]:
-    if not isinstance(size, int) or isinstance(size, bool) or not 0 <= size <= len(raw):
-        raise InvalidInstance(
-            f"{BINARY_SIZE} of input {name!r} is no number of bytes up to the {len(raw)} that follow"
-        )
-    return raw[:size], raw[size:]
 
 
 def _outputs(found: Any, signature: Signature, *, default: bool) -> dict[str, bool]:
