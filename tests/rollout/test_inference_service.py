@@ -25,6 +25,23 @@ def test_the_example_that_we_show_is_exactly_what_rollout_builds() -> None:
     )
 
 
+@pytest.mark.parametrize(("grpc", "name"), [(True, "h2c"), (False, "http1")])
+def test_the_port_has_the_name_by_which_knative_routes_it(grpc: bool, name: str) -> None:
+    """And each change of it is a difference."""
+    first, other = (
+        inference_service(
+            MODEL.model_copy(update={"serving": MODEL.serving.model_copy(update={"grpc": one})}),
+            "v000002",
+            20,
+            SETTINGS,
+        )
+        for one in (grpc, not grpc)
+    )
+    (port,) = first["spec"]["predictor"]["containers"][0]["ports"]
+    assert (port["name"], port["containerPort"]) == (name, 8080)
+    assert not holds(other, first)
+
+
 @pytest.mark.parametrize(
     ("slot", "version", "canary"),
     [

@@ -25,6 +25,11 @@ class ServingSpec(Spec):
     concurrency: Annotated[int, unit("requests")] = Field(
         default=8, ge=1, le=1000, description="Requests that one replica handles at once"
     )
+    grpc: bool = Field(
+        default=False,
+        description="Whether calls of gRPC reach the predictors of a cluster, too. The gateway then asks "
+        "them by HTTP/2",
+    )
     resources: Annotated[Resources, _SERVED_WITH] = Field(
         default_factory=dict, description="What one replica requests, which is also its limit"
     )

@@ -52,6 +52,7 @@ OWN_FIELDS = frozenset(
     }
 )
 _AT_TIMES = ("canaryTrafficPercent", "nodeSelector")  # not wanted means that they must not be there
+_PORT_NAMES = {False: "http1", True: "h2c"}  # by which Knative knows what the port speaks
 # KServe's finalizer; its webhook (0.19) does not let it be added later if a mode is named
 _FINALIZER = "inferenceservice.finalizers"
 
@@ -165,7 +166,7 @@ def _container(
         ],
         **({"env": [*variables]} if variables else {}),
         "envFrom": [{"secretRef": {"name": STORE_SECRET}}],
-        "ports": [{"containerPort": 8080, "protocol": "TCP"}],
+        "ports": [{"name": _PORT_NAMES[model.serving.grpc], "containerPort": 8080, "protocol": "TCP"}],
         "readinessProbe": {"httpGet": {"path": path_of(MODEL_READY, model.name), "port": 8080}},
         "resources": {
             "requests": resources,
