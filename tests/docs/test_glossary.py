@@ -34,7 +34,11 @@ WORDS = {
         r"(?!)",
         tuple(name for name in MODULES if not name.startswith("rollout/hindsight/")),
     ),
-    "service": (r"services?", r"inference_services?|service_account|knative\.dev/service", ()),
+    "service": (
+        r"services?",
+        r"inference_services?|service_account|knative\.dev/service",
+        ("rpc/", "predict/calls", "predict/reflection"),  # those of gRPC
+    ),
     "server": (
         r"servers?",
         r"(API|S3|HTTP) server|As in V2, the server",

@@ -97,9 +97,6 @@ class Http2Connection(asyncio.Protocol):
             self._start(stream)
         self.push()
 
-    def eof_received(self) -> bool:
-        return False
-
     def pause_writing(self) -> None:
         """The client does not read: what it sends would ask for more answers."""
         self._is_paused = True
