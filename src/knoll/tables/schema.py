@@ -63,7 +63,7 @@ def odd_tables(tables: Mapping[str, TableCounts]) -> dict[str, str]:
             rows[found] += one.rows
     if not closed:
         return {}
-    usual = set(max(closed, key=lambda names: (closed[names], rows[names], names)))
+    usual = max(closed, key=lambda names: (closed[names], rows[names], names))
     faults = {key: _difference(usual, one) for key, one in tables.items()}
     return {key: why for key, why in faults.items() if why}
 
