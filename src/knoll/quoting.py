@@ -1,10 +1,11 @@
 """Text from strangers, such as keys and class names, as it may be shown in a terminal, a log or a card."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from difflib import get_close_matches
 from math import inf, isnan
 from typing import Any
 
-__all__ = ["escaped", "shown", "some_of"]
+__all__ = ["did_you_mean", "escaped", "shown", "some_of"]
 
 _FEW = 3
 _LONGEST = 80  # characters of a value
@@ -46,3 +47,10 @@ def _escape(code: int) -> str:
     if code < 0x100:
         return f"\\x{code:02x}"
     return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
+def did_you_mean(word: object, known: Iterable[str]) -> str:
+    """ "epoch" -> "; did you mean epochs?"; "" if no known word is like it."""
+    by_lower = {one.lower(): one for one in known}
+    alike = get_close_matches(str(word).lower(), by_lower, 1, 0.6)
+    return f"; did you mean {by_lower[alike[0]]}?" if alike else ""

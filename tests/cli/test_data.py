@@ -155,7 +155,7 @@ def test_the_columns_are_those_of_the_newest_version(
             {"name": "sex", "kind": "category", "optional": False, "example": "F", "categories": ["F", "M"]},
         ],
         "rows": 1200,
-        "target": {"name": "died", "classes": {"0": 900, "1": 300}},
+        "target": {"name": "died", "counts": {"0": 900, "1": 300}},
         "ignored": ["days", "died"],
     }
     records.version(records.run(), "v000001")

@@ -29,19 +29,14 @@ def data(
 
     Example: knoll data digits
 
-    It names files of other kinds, and folders that can be read in two ways: a run on them would be rejected.
-    With badData: skip, few bad files are left out; each run says which.
+    A run is rejected for files of other kinds, folders that can be read in two ways, and columns that cannot
+    be learnt from. With badData: skip, few bad files are left out; each run says which.
 
-    A landing is a complete state of the data. CHANGE compares it with the landing before. STATE is that of
-    the version which the run made, such as champion or quarantined; without a version, it is the state of the
-    run. NOW marks the landing that is in the bucket now. Data that returns makes no new landing.
+    A landing is a complete state of the data; NOW marks that of the bucket, and CHANGE compares with the one
+    before. STATE is that of its version, or of its run. Data that returns makes no new landing.
 
-    Of a model that learns from tables, the columns are those of its newest version: KIND, in how many rows a
-    column is MISSING, the VALUES of a category, and an EXAMPLE. A run is rejected for columns that cannot be
-    learnt from, and its reason names them.
-
-    An object is a file or an archive in the bucket. A run trains on files, also on those in archives: their
-    number is in its log.
+    The columns of tables are those of the newest version: KIND, MISSING rows, VALUES of a category. An object
+    is a file or an archive; the log of a run has the number of files, also of those in archives.
 
     JSON: {model, uri, state, reason, objects, files, bytes, groups: [{name, files, bytes, heldOut}],
     archives: {files, bytes}, skipped: [{reason, count, examples}], fault, bad: [{reason, count, examples}],

@@ -20,8 +20,7 @@ from knoll.codecs.arrays import Array
 from knoll.codecs.codec import Codec
 from knoll.codecs.reading import Reading
 from knoll.errors import InvalidInstance
-from knoll.models.wording import did_you_mean
-from knoll.quoting import escaped, shown, some_of
+from knoll.quoting import did_you_mean, escaped, shown, some_of
 from knoll.records.signature import Tensor
 from knoll.tables import category_of, is_missing, number_of
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from knoll.data_layout import Form
 from knoll.errors import Fault, InvalidModel
-from knoll.models.wording import did_you_mean
+from knoll.quoting import did_you_mean
 
 if TYPE_CHECKING:
     from knoll.families.base import Family

@@ -22,7 +22,7 @@ from hyperframe.frame import GoAwayFrame
 from uvicorn.protocols.utils import get_local_addr, get_remote_addr
 
 from knoll.http_connection.frames import FrameLengths
-from knoll.http_connection.stream import Headers, Stream, scope_of
+from knoll.http_connection.stream import RawHeaders, Stream, scope_of
 from knoll.request_limits import WaitingRoom
 
 __all__ = ["Http2Connection"]
@@ -118,7 +118,7 @@ class Http2Connection(asyncio.Protocol):
         if not self._streams:
             self._transport.close()
 
-    def begin_answer(self, stream: Stream, headers: Headers, *, is_all: bool) -> None:
+    def begin_answer(self, stream: Stream, headers: RawHeaders, *, is_all: bool) -> None:
         """See `Stream`."""
         named = dict(headers)
         defaults = [one for one in self._state.default_headers if one[0] not in named]

@@ -19,7 +19,7 @@ from knoll.request_limits import RETRY_SECONDS
 __all__ = ["Stream", "scope_of"]
 
 _log = logging.getLogger(__name__)
-Headers = list[tuple[bytes, bytes]]
+RawHeaders = list[tuple[bytes, bytes]]
 _OF_GRPC = b"grpc-"  # so begin the headers that become trailers
 _NOT_HERE = HOP_BY_HOP - {CONTENT_LENGTH.encode()}  # RFC 9113, 8.2.2
 
@@ -27,7 +27,7 @@ _NOT_HERE = HOP_BY_HOP - {CONTENT_LENGTH.encode()}  # RFC 9113, 8.2.2
 class _Connection(Protocol):
     """What a stream needs of its connection."""
 
-    def begin_answer(self, stream: "Stream", headers: Headers, *, is_all: bool) -> None:
+    def begin_answer(self, stream: "Stream", headers: RawHeaders, *, is_all: bool) -> None:
         """Send the headers; `is_all` of the answer, or only its beginning."""
 
     def push(self) -> None:
@@ -48,7 +48,7 @@ class Stream:
         self.id, self.scope, self._connection = id, scope, connection
         self.more_body, self.is_over, self.has_begun = True, False, False
         self.out, self.is_last = bytearray(), False
-        self.trailers: Headers = []
+        self.trailers: RawHeaders = []
         self._parts: deque[tuple[bytes, int]] = deque()
         self._is_told, self._changed = False, asyncio.Event()
         self._started: Mapping[str, Any] | None = None
@@ -139,7 +139,7 @@ class Stream:
             await self._changed.wait()
 
 
-def scope_of(headers: Headers, **about: Any) -> dict[str, Any]:
+def scope_of(headers: RawHeaders, **about: Any) -> dict[str, Any]:
     """The ASGI scope of a request with these headers; `about` is what its connection knows."""
     told = dict(headers[:6])  # the pseudo-headers come first
     raw_path, _, query = told.get(b":path", b"").partition(b"?")

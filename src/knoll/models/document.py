@@ -8,9 +8,9 @@ from pydantic import ValidationError
 
 from knoll.errors import Fault, InvalidModel
 from knoll.models.spec import Model, ModelSpec
-from knoll.models.wording import did_you_mean, faults_of_fields
+from knoll.models.wording import faults_of_fields
 from knoll.names import MODEL_NAME, overlap
-from knoll.quoting import shown
+from knoll.quoting import did_you_mean, shown
 
 __all__ = ["API_VERSION", "KIND", "another_kind", "fault_of", "parse_model", "readable_models"]
 

@@ -1,28 +1,21 @@
 """Faults of a declaration in our own words: which field, what stands there, what may stand there."""
 
-from collections.abc import Iterable, Sequence
-from difflib import get_close_matches
+from collections.abc import Sequence
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
 from knoll.errors import Fault
 from knoll.models.fields import REQUIRED, FieldFacts, fields_of, model_in
+from knoll.quoting import did_you_mean
 from knoll.value_faults import value_fault
 
-__all__ = ["did_you_mean", "faults_of_fields"]
+__all__ = ["faults_of_fields"]
 
 
 def faults_of_fields(error: ValidationError, kind: type[BaseModel], *place: str) -> list[Fault]:
     """All faults that pydantic found. `place` is the path of the object that `kind` describes."""
     return [_fault(one, kind, place) for one in error.errors()]
-
-
-def did_you_mean(word: object, known: Iterable[str]) -> str:
-    """ "epoch" -> "; did you mean epochs?"; "" if no known word is like it."""
-    by_lower = {one.lower(): one for one in known}
-    alike = get_close_matches(str(word).lower(), by_lower, 1, 0.6)
-    return f"; did you mean {by_lower[alike[0]]}?" if alike else ""
 
 
 def _fault(error: Any, kind: type[BaseModel], place: Sequence[str]) -> Fault:

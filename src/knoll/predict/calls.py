@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from knoll.errors import InvalidInstance
 from knoll.headers import CONTENT_LENGTH, CONTENT_TYPE, REQUEST_TIMEOUT, VERSION
+from knoll.http_connection.stream import RawHeaders
 from knoll.media_types import GRPC
 from knoll.paths import LIVE, MODEL_INFER, MODEL_READY, MODELS, READY, SERVER, V2_MODEL, path_of
 from knoll.predict.reflection import answer_reflection
@@ -23,7 +24,6 @@ from knoll.rpc.wire import decode, encode
 
 __all__ = ["answer_calls"]
 
-Headers = list[tuple[bytes, bytes]]
 _ASKED = {  # the path of REST that says the same
     "ServerLive": LIVE,
     "ServerReady": READY,
@@ -164,7 +164,7 @@ async def _message(receive: Receive, method: Method) -> dict[str, Any]:
     return decode(framing.unframed(body), method.takes, MESSAGES)
 
 
-async def _ask(app: ASGIApp, scope: Scope, path: str) -> tuple[Headers, Any]:
+async def _ask(app: ASGIApp, scope: Scope, path: str) -> tuple[RawHeaders, Any]:
     """The headers and the JSON that REST answers at a path."""
     parts: list[Message] = []
     given: list[Message] = [{"type": "http.request", "body": b"", "more_body": False}]
@@ -184,7 +184,7 @@ async def _ask(app: ASGIApp, scope: Scope, path: str) -> tuple[Headers, Any]:
     return parts[0]["headers"], orjson.loads(body)
 
 
-async def _stamp(app: ASGIApp, scope: Scope) -> Headers:
+async def _stamp(app: ASGIApp, scope: Scope) -> RawHeaders:
     """The headers that each answer has."""
     try:
         return (await _ask(app, scope, LIVE))[0]
@@ -198,7 +198,7 @@ def _health(service: str, models: list[str]) -> Mapping[str, int]:
     return {"status": _SERVING}
 
 
-def _version(stamp: Headers) -> str:
+def _version(stamp: RawHeaders) -> str:
     return dict(stamp).get(VERSION.encode(), b"").decode()
 
 
@@ -207,12 +207,12 @@ def _error(body: bytes) -> str:
     return str(orjson.loads(body)["error"])
 
 
-def _readable(headers: Headers) -> Headers:
-    """Headers with letters of ASCII alone: clients of gRPC take no others."""
+def _readable(headers: RawHeaders) -> RawHeaders:
+    """RawHeaders with letters of ASCII alone: clients of gRPC take no others."""
     return [(name, value.decode("latin-1").encode("ascii", "replace")) for name, value in headers]
 
 
-async def _send(send: Send, stamp: Headers, code: int, message: str = "", body: bytes = b"") -> None:
+async def _send(send: Send, stamp: RawHeaders, code: int, message: str = "", body: bytes = b"") -> None:
     """A whole answer."""
     given = [one for one in _readable(stamp) if one[0] not in _OF_HTTP]
     told = {CONTENT_TYPE: GRPC, framing.ACCEPT_ENCODING: "identity", **framing.ended(code, message)}

@@ -8,9 +8,9 @@ import math
 import re
 from collections.abc import Collection
 
-__all__ = ["MISSING", "Cell", "category_of", "is_missing", "kind_of", "number_of"]
+__all__ = ["MISSING", "CellValue", "category_of", "is_missing", "kind_of", "number_of"]
 
-Cell = str | int | float | bool | None
+CellValue = str | int | float | bool | None
 
 MISSING = frozenset({"", "na", "n/a", "#n/a", "nan", "null"})  # texts that stand for nothing, in any case
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
@@ -21,7 +21,7 @@ _LARGEST = 3.4028234e38  # of a float32
 _LONGEST = 400  # characters of a number
 
 
-def is_missing(cell: Cell, more: Collection[str] = ()) -> bool:
+def is_missing(cell: CellValue, more: Collection[str] = ()) -> bool:
     """Whether the cell holds nothing. `more` are further texts that stand for nothing, exactly as written."""
     if isinstance(cell, str):
         text = cell.strip()
@@ -29,7 +29,7 @@ def is_missing(cell: Cell, more: Collection[str] = ()) -> bool:
     return cell is None or (isinstance(cell, float) and math.isnan(cell))
 
 
-def kind_of(cell: Cell, *, is_typed: bool) -> str:
+def kind_of(cell: CellValue, *, is_typed: bool) -> str:
     """What a cell that is not missing looks like: number, boolean, date or time, decimal comma or text."""
     if not isinstance(cell, str):
         return "boolean" if isinstance(cell, bool) else "number"
@@ -44,7 +44,7 @@ def kind_of(cell: Cell, *, is_typed: bool) -> str:
     return "decimal comma" if _COMMA.fullmatch(text) else "text"
 
 
-def number_of(cell: Cell, *, is_typed: bool) -> float | None:
+def number_of(cell: CellValue, *, is_typed: bool) -> float | None:
     """The number of a cell; None if it has none that a float32 can hold."""
     if cell is None or kind_of(cell, is_typed=is_typed) != "number":
         return None
@@ -55,7 +55,7 @@ def number_of(cell: Cell, *, is_typed: bool) -> float | None:
     return number if abs(number) <= _LARGEST else None
 
 
-def category_of(cell: Cell) -> str:
+def category_of(cell: CellValue) -> str:
     """The text by which a cell is known as a category: 1 and 1.0 are "1", whichever way they are written, and
     true is "true"."""
     if isinstance(cell, bool):

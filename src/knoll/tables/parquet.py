@@ -7,7 +7,7 @@ from typing import Any
 from knoll.errors import InvalidData
 from knoll.quantities import in_words
 from knoll.quoting import escaped
-from knoll.tables.cells import Cell
+from knoll.tables.cells import CellValue
 from knoll.tables.limits import LONGEST_CELL, MOST_UNPACKED
 from knoll.tables.table import Row, Table, check_names
 
@@ -71,14 +71,14 @@ def _rows(file: Any) -> Iterator[Row]:
         raise InvalidData(f"it is damaged behind row {number}: {_first_line(error)}") from error
 
 
-def _plain(cells: tuple[Any, ...]) -> list[Cell] | str:
+def _plain(cells: tuple[Any, ...]) -> list[CellValue] | str:
     found = [_cell(one) for one in cells]
     if any(isinstance(one, str) and len(one) > LONGEST_CELL for one in found):
         return f"it has a cell with more than {LONGEST_CELL:,} characters"
     return found
 
 
-def _cell(value: Any) -> Cell:
+def _cell(value: Any) -> CellValue:
     """A decimal becomes a float, a date its text in ISO form."""
     if value is None or isinstance(value, str | int | float | bool):
         return value

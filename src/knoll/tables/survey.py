@@ -5,7 +5,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Self
 
-from knoll.tables.cells import Cell, category_of, is_missing, kind_of
+from knoll.tables.cells import CellValue, category_of, is_missing, kind_of
 from knoll.tables.limits import LONGEST_VALUE, MOST_CATEGORIES
 from knoll.tables.table import Table
 
@@ -29,7 +29,7 @@ class ColumnCounts:
         """How many cells hold something."""
         return self.kinds.total()
 
-    def add(self, cell: Cell, *, is_typed: bool, missing: Collection[str]) -> None:
+    def add(self, cell: CellValue, *, is_typed: bool, missing: Collection[str]) -> None:
         """Count a cell."""
         if is_missing(cell, missing):
             self.missing += 1

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 from knoll.errors import InvalidData
 from knoll.quoting import escaped
-from knoll.tables.cells import Cell, kind_of
+from knoll.tables.cells import CellValue, kind_of
 from knoll.tables.limits import LONGEST_NAME, MOST_COLUMNS
 
 __all__ = ["Row", "Table", "check_names"]
 
-Row = tuple[int, Sequence[Cell] | str]
+Row = tuple[int, Sequence[CellValue] | str]
 
 
 @dataclass(frozen=True)

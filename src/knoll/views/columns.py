@@ -52,7 +52,7 @@ def find_columns(platform: Platform, model: str) -> ColumnsView | None:
                     version,
                     one.options.get("rows", 0),
                     told.get("name", ""),
-                    told.get("classes", {}),
+                    told.get("counts", {}),
                     [_column(column) for column in one.columns],
                     [*one.options.get("ignored", ())],
                 )

@@ -12,8 +12,7 @@ from knoll.errors import Fault
 from knoll.families import find_declaration
 from knoll.families.declaration import Declaration, Metric
 from knoll.models import BoundSpec, GateSpec, Model
-from knoll.models.wording import did_you_mean
-from knoll.quoting import shown
+from knoll.quoting import did_you_mean, shown
 
 __all__ = ["doubts_of_gate", "faults_of_gate"]
 

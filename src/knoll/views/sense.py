@@ -9,7 +9,6 @@ from knoll.families import find_declaration
 from knoll.families.declaration import Declaration
 from knoll.models import Model
 from knoll.models.document import another_kind
-from knoll.models.wording import did_you_mean
 from knoll.names import is_in_bucket, overlap
 from knoll.quantities import (
     DEFAULT_RESOURCES,
@@ -20,7 +19,7 @@ from knoll.quantities import (
     is_quantity,
     parse_quantity,
 )
-from knoll.quoting import shown
+from knoll.quoting import did_you_mean, shown
 from knoll.views.gates import faults_of_gate
 
 __all__ = ["clashes", "faults_of_sense", "shortages"]

@@ -29,7 +29,7 @@ class TabularExport(ExportPart[TabularConfig]):
         columns = [{key: one[key] for key in _OF_A_COLUMN if key in one} for one in about["columns"]]
         options = {
             "columns": columns,
-            "target": {"name": about["target"], "classes": about["counts"]},
+            "target": {"name": about["target"], "counts": about["counts"]},
             **{name: about[name] for name in ("rows", "ignored", "missing")},
         }
         network = cast(TabularNetwork, networks["rows"].cpu().eval())

@@ -10,8 +10,7 @@ from typing import Any
 from knoll.data_layout import listed
 from knoll.errors import InvalidData
 from knoll.families.tabular.declaration import TabularConfig
-from knoll.models.wording import did_you_mean
-from knoll.quoting import escaped
+from knoll.quoting import did_you_mean, escaped
 from knoll.tables import LEARNT, Column
 
 __all__ = ["CLASSIFICATION", "REGRESSION", "Plan", "Role", "make_plan", "plan_of_about"]

@@ -13,17 +13,16 @@ from knoll.errors import InvalidData
 from knoll.families.base import BadRows, Files
 from knoll.families.table_files import each_table
 from knoll.families.tabular.plan import Plan, Role
+from knoll.families.tabular.statistics import Floats
 from knoll.quantities import in_words
 from knoll.quoting import escaped, shown
-from knoll.tables import Cell, Table, category_of, is_missing, number_of
+from knoll.tables import CellValue, Table, category_of, is_missing, number_of
 
 __all__ = ["Rows", "read_rows"]
 
 _AT_ONCE = 4096  # rows that are lists of Python
 _NAMED = 50  # bad rows of a file
 _KEY = 120  # bytes of memory for the key of a row
-
-_Floats = NDArray[np.float32]
 
 
 class _BadRowError(Exception):
@@ -36,7 +35,7 @@ class Rows:
     of classes. `parts` (N, S) are the numbers of the values in the columns that slice, from 1 on; 0 is none.
     Without such columns it has no rows. `keys` say which rows stay together."""
 
-    cells: _Floats
+    cells: Floats
     targets: NDArray[np.float64]
     parts: NDArray[np.int64]
     keys: list[str]
@@ -48,7 +47,7 @@ class _FileRows:
     """The rows of one file. `named` are its first bad rows, by their number."""
 
     unit: str = "line"
-    cells: list[_Floats] = field(default_factory=list)
+    cells: list[Floats] = field(default_factory=list)
     targets: "array[float]" = field(default_factory=lambda: array("d"))
     parts: list[list[int]] = field(default_factory=list)
     keys: list[str] = field(default_factory=list)
@@ -126,7 +125,7 @@ class _RowReader:
         self._target = places.get(plan.target.name)
         self._group = places.get(plan.group_by) if plan.group_by else None
 
-    def inputs(self, cells: Sequence[Cell]) -> list[tuple[float, float]]:
+    def inputs(self, cells: Sequence[CellValue]) -> list[tuple[float, float]]:
         """Raises _BadRowError, as the others."""
         row = []
         for place, role in self._inputs:
@@ -134,7 +133,7 @@ class _RowReader:
             row.append((0.0, 0.0) if is_missing(cell, self._missing) else (self._value(cell, role), 1.0))
         return row
 
-    def target(self, cells: Sequence[Cell]) -> float:
+    def target(self, cells: Sequence[CellValue]) -> float:
         """A number, or the number of a class from 0 on."""
         role = self._plan.target
         cell = None if self._target is None else cells[self._target]
@@ -146,14 +145,14 @@ class _RowReader:
             raise _BadRowError(f"{escaped(role.name)} is {shown(cell)}, which is no class")
         return place
 
-    def parts(self, cells: Sequence[Cell]) -> list[int]:
+    def parts(self, cells: Sequence[CellValue]) -> list[int]:
         """For each column that slices, the number of its value, from 1 on."""
         return [
             0 if place is None or role.places is None else role.places.get(category_of(cells[place]), -1) + 1
             for place, role in self._slices
         ]
 
-    def key(self, cells: Sequence[Cell], row: Sequence[tuple[float, float]], target: float) -> str:
+    def key(self, cells: Sequence[CellValue], row: Sequence[tuple[float, float]], target: float) -> str:
         """Equal rows have the same key; with groups, rows of the same group."""
         if self._group is not None and not is_missing(cells[self._group], self._missing):
             told = f"group {category_of(cells[self._group])}"
@@ -166,7 +165,7 @@ class _RowReader:
             told = "\x1f".join((*texts, repr(target)))
         return hashlib.sha256(told.encode(errors="surrogatepass")).hexdigest()[:16]
 
-    def _value(self, cell: Cell, role: Role) -> float:
+    def _value(self, cell: CellValue, role: Role) -> float:
         """A number, or that of a category from 1 on; 0 is one that is not among those of the data."""
         if role.places is not None:
             place = role.places.get(category_of(cell))

@@ -8,12 +8,12 @@ from numpy.typing import NDArray
 
 from knoll.families.tabular.plan import Role
 
-__all__ = ["describe_columns", "renumber"]
+__all__ = ["Floats", "describe_columns", "renumber"]
 
-_Floats = NDArray[np.float32]
+Floats = NDArray[np.float32]
 
 
-def describe_columns(cells: _Floats, train: Sequence[int], roles: Sequence[Role]) -> list[dict[str, Any]]:
+def describe_columns(cells: Floats, train: Sequence[int], roles: Sequence[Role]) -> list[dict[str, Any]]:
     """Each column as the signature has it, by the codec `row`; and of a number `center` and `scale`, the
     median and the distance of the quartiles. `cells` (N, C, 2) are all rows, and `train` those that are
     learnt from. A category that occurs in no such row is none."""
@@ -22,7 +22,7 @@ def describe_columns(cells: _Floats, train: Sequence[int], roles: Sequence[Role]
     return [_describe(cells[:, place], learnt, role) for place, role in enumerate(roles)]
 
 
-def renumber(cells: _Floats, roles: Sequence[Role], columns: Sequence[Mapping[str, Any]]) -> _Floats:
+def renumber(cells: Floats, roles: Sequence[Role], columns: Sequence[Mapping[str, Any]]) -> Floats:
     """The same cells, with the numbers that categories have in `columns`. It changes them in place."""
     for place, (role, column) in enumerate(zip(roles, columns, strict=True)):
         if role.places is not None:
@@ -32,7 +32,7 @@ def renumber(cells: _Floats, roles: Sequence[Role], columns: Sequence[Mapping[st
     return cells
 
 
-def _describe(column: _Floats, learnt: NDArray[np.bool_], role: Role) -> dict[str, Any]:
+def _describe(column: Floats, learnt: NDArray[np.bool_], role: Role) -> dict[str, Any]:
     """A column (N, 2)."""
     is_known = column[:, 1] > 0
     values = column[is_known & learnt, 0]
@@ -48,7 +48,7 @@ def _describe(column: _Floats, learnt: NDArray[np.bool_], role: Role) -> dict[st
     return {**told, "categories": categories, "example": example}
 
 
-def _of_numbers(values: _Floats) -> dict[str, Any]:
+def _of_numbers(values: Floats) -> dict[str, Any]:
     """`scale` is never 0: that of a number that is nearly always the same is half of its range, or 1."""
     if not len(values):
         return {"center": 0.0, "scale": 1.0, "example": None}
