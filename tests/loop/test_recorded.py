@@ -47,6 +47,7 @@ def test_a_version_that_fails_on_what_users_ask_is_found_without_traffic(
     ask()
     (child,) = shared.children("--model stall")
     os.kill(child, signal.SIGKILL)
+    until(lambda: shared.predict("stall", pictures[:1]).status_code == 200)
     while len(kept := list_recorded(platform.bucket, "stall")) < FEWEST:
         ask()
         until(partial(_has_more, platform.bucket, len(kept)), 60)
