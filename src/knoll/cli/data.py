@@ -42,8 +42,8 @@ def data(
     archives: {files, bytes}, skipped: [{reason, count, examples}], fault, bad: [{reason, count, examples}],
     columns: {version, rows, target, classes, columns: [{name, kind, missing, values, example}],
     ignored}|null, landings: [{digest, landedAt, now, objects, bytes, classes: [...]|null, change: {added,
-    removed, changed}|null, run, version, state, reason, leftOut: [{reason, count, examples}]}]}. Next: knoll
-    runs MODEL -w, knoll why MODEL VERSION
+    removed, changed}|null, run, version, state, reason, leftOut: [{reason, count, examples}]}]}.
+    Next: knoll runs MODEL -w, knoll why MODEL VERSION
     """
     from knoll.families import form_of
     from knoll.views.columns import columns_document, find_columns
