@@ -62,7 +62,7 @@ _OWED = re.compile(
 )  # what the data in the bucket asks for
 _FREE = re.compile(
     r"s3://knoll-models/(dead-letters/[-./a-z0-9]+|survey\.json"
-    r"|progress/(digits|tiny)-[-a-z0-9]+\.json"
+    r"|(causes|progress)/(digits|tiny)-[-a-z0-9]+\.json"
     r"|evidence/(digits|tiny)/v\d{6}/[-.\w]{1,63}\.\d{16}\.json"
     r"|rollouts/(digits|tiny)/v\d{6}/\d{6}\.json)",
     re.ASCII,
