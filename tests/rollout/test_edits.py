@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from knoll.events import TRAINING_SUCCEEDED
+from knoll.events import TICK, TRAINING_SUCCEEDED, new_event
 from knoll.models import parse_model
 from knoll.ports import Document
+from knoll.rollout import handler
 from knoll.rollout.inference_service import OWN_FIELDS, differences, holds, inference_service
 from knoll.rollout.wishes import Verb, new_wish
 from knoll.settings import Settings
@@ -221,6 +222,31 @@ def test_a_service_that_somebody_deletes_is_written_again(canary: World) -> None
     assert canary.served() == ("v000002", None)
     edit(canary, minReplicas=3)
     assert predictor(canary)["minReplicas"] == 3
+
+
+def test_a_service_that_was_deleted_since_a_tick_has_read_it_is_not_edited(
+    canary: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The slot is newer, and has the lower generation of the service that was created since then."""
+    cluster = canary.platform.cluster
+    listed = cluster.list
+
+    def held_up(kind: str, labels: Mapping[str, str] | None = None) -> list[Document]:
+        if kind == "Model":
+            monkeypatch.undo()
+            cluster.delete("InferenceService", "digits")
+            canary.passes = 0
+            canary.tell(TRAINING_SUCCEEDED)
+            canary.tell(TRAINING_SUCCEEDED)
+            assert canary.served() == ("v000001", None)
+        return listed(kind, labels)
+
+    monkeypatch.setattr(cluster, "list", held_up)
+    handler.sweep(new_event(TICK, source="/ticker", time=canary.time.now()), canary.platform)
+    assert canary.status()["steering"]["edit"] is None
+    canary.passes = 2
+    canary.tell(TRAINING_SUCCEEDED)
+    assert canary.served() == ("v000002", 20)
 
 
 def test_differences_are_named_by_their_place() -> None:

@@ -4,7 +4,7 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from knoll.errors import AlreadyExists, NotFound
+from knoll.errors import AlreadyExists, Conflict, NotFound
 from knoll.events import new_event, types
 from knoll.kube.labels import REVISION_LABEL, VERSION_LABEL, label_of, part_labels
 from knoll.kube.ownership import owned
@@ -101,14 +101,25 @@ def note_edit(
     document: Document, slot: Slot, live: Document | None, wanted: Document | None, platform: Platform
 ) -> bool:
     """Write into the slot what a look at the InferenceService tells of it, before that is written; whether
-    there was anything to tell. Raises Conflict if the Model has changed since it was read."""
+    there was anything to tell. Raises Conflict if the Model or, when there is an edit to tell of, the
+    InferenceService is not the one that was read."""
     after = slot_after_look(slot, live, wanted, platform.clock.now().isoformat())
     if after == slot:
         return False
-    if after.transition != slot.transition:
+    if live is not None and after.transition != slot.transition:
+        _check_is_there(live, platform)
         after = numbered(document["metadata"]["name"], after, platform.bucket)
     write_slot(document, after, platform)
     return True
+
+
+def _check_is_there(live: Document, platform: Platform) -> None:
+    """Raise Conflict if the InferenceService was deleted since it was read. The slot may be newer, and then
+    has the generation of another one."""
+    name, uid = live["metadata"]["name"], live["metadata"]["uid"]
+    newest = find_isvc(name, platform)
+    if newest is None or newest["metadata"]["uid"] != uid:
+        raise Conflict(f"InferenceService {name} was deleted since it was read: read it again")
 
 
 def put_off(document: Document, slot: Slot, live: Document | None, platform: Platform) -> bool:
