@@ -6,12 +6,12 @@ What they have done stands in the documents alone, so that a world that is loade
 from typing import Any
 
 from knoll.errors import NotFound
-from knoll.kube.annotations import ROLLOUT_WISH
 from knoll.kube.predictors import traffic_of
 from knoll.ports import Document
 from knoll.records.manifest import list_versions
 from knoll.records.rollout import list_steps
 from knoll.rollout.slot import Slot, slot_from_status
+from knoll.rollout.wishes import open_wish
 from schedules.world import World
 
 __all__ = ["HUMANS", "react", "wrong_in_story"]
@@ -19,19 +19,21 @@ __all__ = ["HUMANS", "react", "wrong_in_story"]
 HUMANS = ("held", "edited", "removed")
 _MODEL, _FIRST = "digits", "v000001"
 _TOUCHED = "example.com/touched"
+_DATASETS = 2  # of a story to which no newer data comes
 
 
 def react(story: str, world: World) -> None:
-    """Approve of the version that is held; or change what serves in its canary, and take that back later; or
+    """Approve of each version that is held; or change what serves in its canary, and take that back later; or
     delete what serves."""
     document = world.cluster.get("Model", _MODEL)
     slot = slot_from_status(document.get("status") or {})
-    has_wished = ROLLOUT_WISH in (document["metadata"].get("annotations") or {})
+    wish = open_wish(document, Slot())
+    wished = wish.version if wish else ""
     is_in_canary = slot.phase == "Canary" and slot.candidate != _FIRST
     match story:
-        case "held" if slot.held and not has_wished:
-            world.wish(_MODEL, "approve", slot.held.version, id="approval")
-        case "edited" if slot.steering.edit and not has_wished:
+        case "held" if slot.held and wished != slot.held.version:
+            world.wish(_MODEL, "approve", slot.held.version, id=f"approval of {slot.held.version}")
+        case "edited" if slot.steering.edit and not wished:
             if _predictor(world)["minReplicas"] != 3:
                 world.wrong.append("lost: what a human has changed in the InferenceService was overwritten")
             world.wish(_MODEL, "resume", slot.candidate, id="resumption")
@@ -45,14 +47,17 @@ def react(story: str, world: World) -> None:
 
 
 def wrong_in_story(story: str, world: World) -> list[str]:
-    """What is wrong at the end with what humans have done."""
+    """What is wrong at the end with what humans have done. Their steps are known only if no newer data came:
+    that supersedes a version before it is held, or withdraws it once more."""
     if story not in HUMANS:
         return []
     status = world.cluster.get("Model", _MODEL).get("status") or {}
     actions = _actions(world)
     told = {"held": ("Hold", "Approve"), "edited": ("Edit", "Unedit"), "removed": ("Withdraw",)}[story]
-    wrong = [f"lost or doubled: {one} of {actions}" for one in told if actions.count(one) != 1]
-    if status.get("champion") != (newest := _newest(world)):
+    wrong = []
+    if sum(one.touched.endswith("/_SUCCESS") for one in world.past[_MODEL]) == _DATASETS:
+        wrong = [f"lost or doubled: {one} of {actions}" for one in told if actions.count(one) != 1]
+    if status.get("champion") != (newest := max(list_versions(_MODEL, world.platform.bucket))):
         wrong.append(f"lost: {newest} is not the champion, its steps are {actions}")
     if _predictor(world)["minReplicas"] != 0:
         wrong.append("lost: what a human has changed was not taken back")
@@ -78,13 +83,10 @@ def _unproven(slot: Slot, world: World) -> list[str]:
 
 
 def _actions(world: World) -> list[str]:
-    return [one.action for one in list_steps(_MODEL, world.platform.bucket, _newest(world))]
-
-
-def _newest(world: World) -> str:
-    """The version that comes after the first: v000002, or another one if attempts that were cut have left
-    files."""
-    return max(list_versions(_MODEL, world.platform.bucket))
+    """The steps of all versions but the first."""
+    bucket = world.platform.bucket
+    versions = [one for one in list_versions(_MODEL, bucket) if one != _FIRST]
+    return [step.action for one in versions for step in list_steps(_MODEL, bucket, one)]
 
 
 def _edit(world: World) -> None:

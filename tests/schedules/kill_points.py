@@ -198,10 +198,14 @@ class Passage:
 
     def _pass_three_minutes(self) -> None:
         for _ in range(3):
-            self._world.pass_a_minute()
+            self._pass_a_minute()
 
     def _hear_of_newer_data(self) -> None:
         self._upload(b"good-3")
+        self._pass_a_minute()
+
+    def _pass_a_minute(self) -> None:
+        self._look()
         self._world.pass_a_minute()
 
     def _held_up(self, moment: Moment, number: int, act: Callable[[], object]) -> Moment:
@@ -286,10 +290,14 @@ class Passage:
             place = replace(place, written=-1)
         return self._moment(place), Step(process, traces)
 
+    def _look(self) -> None:
+        """Let the human of the story do what follows from what there is to see."""
+        if self._story in HUMANS:
+            react(self._story, self._world)
+
     def _act(self, place: Place, strike: Callable[[int], Fault | None]) -> tuple[Place, Process]:
         world = self._world
-        if self._story in HUMANS:
-            react(self._story, world)
+        self._look()
         idle = Process(world.platform)
         if place.part == "events":
             return (place, world.deliver(0, strike)) if world.feed else (replace(place, part="tick"), idle)
