@@ -1,9 +1,18 @@
-"""The lengths of HTTP/2 frames, looked at when their heads come: `h2` looks when it has the whole frame, and
-would keep 16 MiB of one."""
+"""The frames of HTTP/2 before `h2` acts on them.
 
+Their lengths are looked at when their heads come: `h2` looks when it has the whole frame, and would keep
+16 MiB of one. It also makes a text of each frame for a log that nobody writes, which takes longer than all
+else.
+"""
+
+from h2.config import H2Configuration
+from h2.connection import H2Connection
 from h2.errors import ErrorCodes
+from h2.frame_buffer import FrameBuffer
+from h2.settings import SettingCodes, Settings
+from hyperframe.frame import Frame
 
-__all__ = ["FrameLengths"]
+__all__ = ["FrameLengths", "new_http2"]
 
 _PREFACE, _HEAD = 24, 9  # bytes of the beginning of a connection, and of a frame's head
 _HEADERS, _CONTINUATION = 1, 9
@@ -39,3 +48,33 @@ class FrameLengths:
             if self._headers > self._most_headers:
                 return ErrorCodes.ENHANCE_YOUR_CALM
         return None
+
+
+class _QuietFrames(FrameBuffer):
+    """Frames whose texts leave out their bodies."""
+
+    def __next__(self) -> Frame:
+        frame = super().__next__()
+        frame._body_repr = str  # type: ignore[method-assign]
+        return frame
+
+
+def new_http2(streams: int, window: int, frame: int, headers: int) -> H2Connection:
+    """The state of a connection, for a server: so many requests at a time, and bytes of a body, a frame and
+    headers that a client may send. What we send is not checked: its names are in lower case, its values came
+    checked."""
+    config = H2Configuration(client_side=False, header_encoding=None)
+    config.validate_outbound_headers = config.normalize_outbound_headers = False
+    found = H2Connection(config)
+    found.incoming_buffer = _QuietFrames(server=True)
+    told = {
+        SettingCodes.MAX_CONCURRENT_STREAMS: streams,
+        SettingCodes.INITIAL_WINDOW_SIZE: window,
+        SettingCodes.MAX_FRAME_SIZE: frame,
+        SettingCodes.MAX_HEADER_LIST_SIZE: headers,
+        SettingCodes.ENABLE_PUSH: 0,
+    }
+    found.local_settings = Settings(client=False, initial_values=told)
+    found.max_inbound_frame_size = frame  # before the client has acknowledged it
+    found.decoder.max_header_list_size = headers
+    return found

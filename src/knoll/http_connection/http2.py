@@ -12,16 +12,13 @@ from functools import partial
 from typing import Any
 
 import uvicorn
-from h2.config import H2Configuration
-from h2.connection import H2Connection
 from h2.errors import ErrorCodes
 from h2.events import DataReceived, Event, RequestReceived, StreamEnded, StreamReset
 from h2.exceptions import ProtocolError
-from h2.settings import SettingCodes, Settings
 from hyperframe.frame import GoAwayFrame
 from uvicorn.protocols.utils import get_local_addr, get_remote_addr
 
-from knoll.http_connection.frames import FrameLengths
+from knoll.http_connection.frames import FrameLengths, new_http2
 from knoll.http_connection.stream import RawHeaders, Stream, scope_of
 from knoll.request_limits import WaitingRoom
 
@@ -43,19 +40,7 @@ class Http2Connection(asyncio.Protocol):
     ) -> None:
         self._app, self._config, self._state, self._room = config.loaded_app, config, server_state, room
         self._taken_within, self._loop = taken_within, asyncio.get_running_loop()
-        self._http2 = H2Connection(H2Configuration(client_side=False, header_encoding=None))
-        self._http2.local_settings = Settings(
-            client=False,
-            initial_values={
-                SettingCodes.MAX_CONCURRENT_STREAMS: _STREAMS,
-                SettingCodes.INITIAL_WINDOW_SIZE: _WINDOW,
-                SettingCodes.MAX_FRAME_SIZE: _FRAME,
-                SettingCodes.MAX_HEADER_LIST_SIZE: _HEAD_BYTES,
-                SettingCodes.ENABLE_PUSH: 0,
-            },
-        )
-        self._http2.max_inbound_frame_size = _FRAME  # before the client has acknowledged it
-        self._http2.decoder.max_header_list_size = _HEAD_BYTES
+        self._http2 = new_http2(_STREAMS, _WINDOW, _FRAME, _HEAD_BYTES)
         self._lengths = FrameLengths(_FRAME, _HEAD_BYTES)
         self._streams: dict[int, Stream] = {}
         self._idle: asyncio.TimerHandle | None = None
