@@ -215,7 +215,12 @@ def _readable(headers: RawHeaders) -> RawHeaders:
 async def _send(send: Send, stamp: RawHeaders, code: int, message: str = "", body: bytes = b"") -> None:
     """A whole answer."""
     given = [one for one in _readable(stamp) if one[0] not in _OF_HTTP]
-    told = {CONTENT_TYPE: GRPC, framing.ACCEPT_ENCODING: "identity", **framing.ended(code, message)}
+    told = {
+        CONTENT_TYPE: GRPC,
+        CONTENT_LENGTH: str(len(body)),
+        framing.ACCEPT_ENCODING: "identity",
+        **framing.ended(code, message),
+    }
     headers = [*given, *((key.encode(), value.encode()) for key, value in told.items())]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     await send({"type": "http.response.body", "body": body})
