@@ -21,6 +21,7 @@ import numpy as np
 import yaml
 from PIL import Image
 
+from fuzz.calls import calls, read_one_call
 from fuzz.inputs import Input, Seed, changed, damaged, generate, written
 from knoll.cli.yaml_file import read_yaml
 from knoll.codecs import decode
@@ -236,4 +237,5 @@ DATA: Mapping[str, _Kind] = {
     "model": _Kind(_models, _read_model, is_json=True, share=0.1),
     "record": _Kind(_records, _read_record, is_json=True),
     "instances": _Kind(_instances, _read_instances, is_json=True),
+    "call": _Kind(calls, read_one_call),
 }
