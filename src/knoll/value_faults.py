@@ -29,8 +29,8 @@ _BOUNDS = {
     "less_than_equal": ("le", "at most"),
 }
 _LENGTHS = {
-    "string_too_long": "must have {max_length:,} characters at most",
-    "string_too_short": "must have {min_length:,} characters at least",
+    "string_too_long": "must have at most {max_length:,} character{s}",
+    "string_too_short": "must have at least {min_length:,} character{s}",
     "too_long": "has {actual_length} entries, and may have {max_length}",
     "too_short": "has {actual_length} entries, and must have {min_length}",
 }
@@ -58,7 +58,7 @@ def value_fault(error: Mapping[str, Any], bounds: str = "", choices: tuple[str, 
         known = ", ".join(choices or re.findall(r"'([^']*)'", str(context["expected"])))
         return f"must be one of {known}, not {found}"
     if name in _LENGTHS:
-        return _LENGTHS[name].format(**context)
+        return _LENGTHS[name].format(**context, s="" if 1 in context.values() else "s")
     if wanted := _KINDS.get(name.partition("_")[0]):
         return f"must be {wanted}{f', {bounds}' if bounds else ''}, not {found}"
     return f"cannot be {found}"
