@@ -22,14 +22,14 @@ from knoll.settings import Settings
 
 @pytest.fixture
 def trained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Trained:
-    """Train a family once: its class, the config as a Model has it, and the files by key. The family needs no
-    line in `FAMILIES` yet."""
-    clock, settings = MemoryClock(), Settings(home=tmp_path)
-    cluster = MemoryCluster(settings.namespace, clock)
-    platform = Platform(MemoryStore(), cluster, MemoryEvents(), HttpPredictors(), clock, settings)
+    """Train a family: its class, the config as a Model has it, and the files by key. The family needs no line
+    in `FAMILIES` yet. Each call has a platform of its own, so it finds no run and no file of another one."""
 
     def run(family: type[Family[Any]], config: Mapping[str, Any], files: Mapping[str, bytes]) -> Training:
         monkeypatch.setitem(FAMILIES, family.name, FamilyPlace(f"{family.__module__}:{family.__name__}"))
+        clock, settings = MemoryClock(), Settings(home=tmp_path)
+        cluster = MemoryCluster(settings.namespace, clock)
+        platform = Platform(MemoryStore(), cluster, MemoryEvents(), HttpPredictors(), clock, settings)
         return train_once(family.name, config, files, platform)
 
     return run

@@ -53,3 +53,12 @@ def test_by_default_all_rows_of_a_golden_set_are_scored_if_it_is_like_the_data()
     assert exam.train is exam.held_out
     with pytest.raises(InvalidData, match="it is not like the data, in unit"):
         family.golden(Files.of(files), {"unit": "mm"}, config)
+
+
+def test_each_training_of_a_test_has_data_and_a_run_of_its_own(trained: Trained) -> None:
+    """Else a second one would give the outcome of the first."""
+    config = {"column": "rain", "epochs": 1}
+    near = trained(ColumnMean, config, {"near.csv": b"rain\n1\n2\n3\n"})
+    far = trained(ColumnMean, config, {"far.csv": b"rain\n40\n50\n60\n"})
+    assert far.outcome.metrics["mse"] > 1000 > near.outcome.metrics["mse"]
+    assert len(far.version.samples) == 1
