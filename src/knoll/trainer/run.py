@@ -174,7 +174,12 @@ def _scores(learnt: Learnt) -> Scores:
 
 @torch.no_grad()
 def _score(learnt: Learnt, examples: Examples, what: str) -> Mapping[str, float]:
-    metrics = learnt.family.score(learnt.trained.networks, examples, learnt.config)
+    family = learnt.family
+    metrics = family.score(learnt.trained.networks, examples, learnt.config)
+    declared = [one.name for one in family.metrics]
+    if unknown := ", ".join(repr(name) for name in metrics if name not in declared):
+        kind = type(family).__name__
+        raise TypeError(f"{kind}: score returns {unknown}, and metrics has: {', '.join(declared)}")
     say(f"{what}: " + "  ".join(f"{name} {value:.4f}" for name, value in metrics.items()))
     faults = [f"{name} is {value}" for name, value in metrics.items() if not math.isfinite(value)]
     if faults:

@@ -14,6 +14,9 @@ def take_step(task: Task, now: TrainingState, batch: Batch, share: float) -> Non
     stay on the device."""
     batch = task.family.augment(task.family.prepare(batch, task.config), task.config)
     for name, loss in task.losses(now.networks, batch):
+        if name not in now.optimizers:
+            family, known = type(task.family).__name__, ", ".join(now.optimizers)
+            raise TypeError(f"{family}: losses yields {name!r}, and build has: {known}")
         optimizer = now.optimizers[name]
         optimizer.zero_grad(set_to_none=True)
         now.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]

@@ -11,6 +11,7 @@ from knoll.codecs import DTYPES
 from knoll.families.base.columns import Column
 from knoll.families.base.data import Batch, Examples
 from knoll.families.declaration import ConfigT
+from knoll.quantities import counted
 from knoll.records.signature import Signature, Tensor
 
 __all__ = ["Export", "ExportPart", "draw_rows", "export_network"]
@@ -50,9 +51,12 @@ class ExportPart(Generic[ConfigT]):
         if len(networks) != 1:
             name = type(self).__name__
             raise TypeError(f"{name} has {len(networks)} networks; override export, and choose one there")
+        if len(self.inputs) > (width := len(examples.held_out)):
+            named, has = _counted(self.inputs), counted(width, "column")
+            raise TypeError(f"{type(self).__name__}: inputs has {named}, and a batch has {has}")
         columns = draw_rows(*examples.held_out[: len(self.inputs)])  # the other columns are targets
         (network,) = networks.values()
-        return export_network(network, dict(zip(self.inputs, columns, strict=False)), self.outputs)
+        return export_network(network, dict(zip(self.inputs, columns, strict=True)), self.outputs)
 
     def served_inputs(self, batch: Batch, config: ConfigT) -> Batch:
         """The inputs of the served graph for these training examples, as floats where it takes floats: they
@@ -84,17 +88,26 @@ def draw_rows(*columns: Column) -> tuple[torch.Tensor, ...]:
 @torch.no_grad()
 def export_network(module: nn.Module, inputs: Mapping[str, torch.Tensor], outputs: Sequence[str]) -> Export:
     """Serve a network with plain numbers. `inputs` are its sample inputs (N, ...) by name, in the order of
-    its arguments; `outputs` names the tensors (N, ...) that it returns."""
+    its arguments; `outputs` names the tensors (N, ...) that it returns. Raises TypeError if it
+    returns more or fewer."""
     served = module.cpu().eval()
-    answers = served(*inputs.values())
-    named = zip(outputs, answers if isinstance(answers, tuple) else (answers,), strict=True)
+    returned = served(*inputs.values())
+    answers = returned if isinstance(returned, tuple) else (returned,)
+    if len(outputs) != len(answers):
+        what = f"outputs has {_counted(outputs)}"
+        raise TypeError(f"{what}, and the number of tensors that the network returns is {len(answers)}")
     signature = Signature(
         tuple(_plain(name, column) for name, column in inputs.items()),
-        tuple(_plain(name, column) for name, column in named),
+        tuple(_plain(name, column) for name, column in zip(outputs, answers, strict=True)),
     )
     rows = list(zip(*(column.tolist() for column in inputs.values()), strict=True))
     samples = tuple(row[0] if len(inputs) == 1 else dict(zip(inputs, row, strict=True)) for row in rows)
     return Export(served, signature, samples, tuple(inputs.values()))
+
+
+def _counted(names: Sequence[str]) -> str:
+    """ "2 names (a, b)"."""
+    return f"{counted(len(names), 'name')} ({', '.join(names)})"
 
 
 def _plain(name: str, column: torch.Tensor) -> Tensor:
