@@ -80,6 +80,7 @@ def attributes(argument: str) -> str:
     rows = [
         (
             f"`{ast.unparse(one.target)}`",
+            f"`{Path(name).name}.py`",
             _read(f"{folder}/{name}.py").splitlines()[one.lineno - 1].partition("  # ")[2],
             f"`{ast.unparse(one.value)}`" if one.value else "required",
         )
@@ -87,7 +88,7 @@ def attributes(argument: str) -> str:
         for one in kind.body
         if isinstance(one, ast.AnnAssign)
     ]
-    return table(("attribute", "meaning", "default"), rows)
+    return table(("attribute", "in", "meaning", "default"), rows)
 
 
 def _parts(argument: str) -> Iterator[tuple[str, ast.ClassDef]]:

@@ -4,7 +4,7 @@ import pytest
 
 from families.toy import ColumnMean
 from families.trainings import Trained
-from knoll.errors import InvalidData
+from knoll.errors import BadFiles, InvalidData
 from knoll.families.base import Files
 
 
@@ -32,16 +32,29 @@ def test_a_cell_that_is_no_number_is_rejected_with_file_and_row(trained: Trained
     ("table", "reason"),
     [
         ("day,rain\n1\n", "days.csv: it has no number in rain in row 2"),
-        ("day,snow\n1,2\n", "days.csv: it has no number in rain in row 2"),
+        ("day,snow\n1,2\n", "days.csv: it has no column rain"),
+        ("", "days.csv: it has no column rain"),
         ("day,rain\n", "the number of examples is 0"),
         ("day,rain\n1,3\n", "the number of examples is 1"),
     ],
 )
 def test_other_tables_that_cannot_be_learnt_are_rejected(trained: Trained, table: str, reason: str) -> None:
-    """A short row, another column, no row, and a single row, which cannot be split."""
+    """A short row, another column, an empty file, no row, and a single row, which cannot be split."""
     training = trained(ColumnMean, {"column": "rain"}, {"days.csv": table.encode()})
     assert training.outcome.state == "rejected"
     assert reason in training.outcome.reason
+
+
+def test_all_bad_files_are_named_and_a_mark_of_byte_order_is_no_fault() -> None:
+    """Spreadsheets write such a mark before the name of the first column."""
+    family, good = ColumnMean(), "\ufeffrain,day\n1,1\n2,2\n".encode()
+    config = family.configure({"column": "rain"})
+    with pytest.raises(BadFiles) as raised:
+        family.examples(Files.of({"a.csv": b"rain\nx\n", "b.csv": b"snow\n1\n", "c.csv": good}), config)
+    assert raised.value.faults == {
+        "a.csv": "it has no number in rain in row 2",
+        "b.csv": "it has no column rain",
+    }
 
 
 def test_by_default_all_rows_of_a_golden_set_are_scored_if_it_is_like_the_data() -> None:

@@ -12,6 +12,7 @@ from torch import nn
 
 from knoll.errors import BadFiles
 from knoll.families.base import (
+    Baseline,
     Batch,
     Examples,
     Family,
@@ -22,6 +23,7 @@ from knoll.families.base import (
     split_examples,
     unit,
 )
+from knoll.families.declaration import MOST_EPOCHS
 
 __all__ = ["ColumnMean"]
 
@@ -30,7 +32,7 @@ class ColumnMeanConfig(FamilyConfig):
     """The fields of every family, `epochs` with another default, and `column`."""
 
     epochs: Annotated[int, unit("passes")] = Field(
-        default=50, ge=1, description="How often the training goes through the data"
+        default=50, ge=1, le=MOST_EPOCHS, description="How often the training goes through the data"
     )
     column: str = Field(description="Name of the CSV column")
 
@@ -57,15 +59,20 @@ class ColumnMean(Family[ColumnMeanConfig]):
 
     def examples(self, files: Files, config: ColumnMeanConfig) -> Examples:
         numbers: dict[str, float] = {}
+        faults: dict[str, str] = {}
         for key, body in files.items():
-            rows = csv.DictReader(
-                io.StringIO(body.decode(errors="replace"))
-            )  # float refuses what is replaced
+            text = body.decode("utf-8-sig", errors="replace")  # float refuses what is replaced
+            rows = csv.DictReader(io.StringIO(text))
             try:
-                numbers |= {f"{key}/{rows.line_num}": read_number(row[config.column]) for row in rows}
-            except (KeyError, TypeError, ValueError, csv.Error) as error:
+                if config.column in (rows.fieldnames or ()):
+                    numbers |= {f"{key}/{rows.line_num}": read_number(row[config.column]) for row in rows}
+                else:
+                    faults[key] = f"it has no column {config.column}"
+            except (TypeError, ValueError, csv.Error):
                 row = rows.reader.line_num  # 1 is the header
-                raise BadFiles({key: f"it has no number in {config.column} in row {row}"}) from error
+                faults[key] = f"it has no number in {config.column} in row {row}"
+        if faults:
+            raise BadFiles(faults)
         return split_examples((torch.tensor([*numbers.values()]).view(-1, 1),), [*numbers], config.held_out)
 
     def build(self, config: ColumnMeanConfig, about: Mapping[str, Any]) -> nn.ModuleDict:
@@ -81,6 +88,10 @@ class ColumnMean(Family[ColumnMeanConfig]):
     ) -> Mapping[str, float]:
         numbers = examples.held_out[0][:].to(device_of(networks))
         return {"mse": networks["subtract"](numbers).square().mean().item()}
+
+    def baseline(self, examples: Examples, config: ColumnMeanConfig) -> Baseline:
+        mse = examples.held_out[0][:].square().mean().item()
+        return Baseline("always a mean of 0", {"mse": mse})
 
 
 def read_number(text: str) -> float:
