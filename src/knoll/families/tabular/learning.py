@@ -1,6 +1,5 @@
 """How the network of rows learns: AdamW, half a cosine, cross-entropy; or squared error and an interval."""
 
-import math
 from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
@@ -8,7 +7,9 @@ import torch
 from torch import nn
 
 from knoll.errors import Rejected
+from knoll.families.annealing import adamw, half_cosine
 from knoll.families.base import Baseline, Batch, Examples, LearningPart, Scores, ServedGraph, Slices, parts
+from knoll.families.classifying import imitation_loss, logits_by_class, recalls
 from knoll.families.tabular.declaration import TabularConfig
 from knoll.families.tabular.metrics import class_metrics, number_metrics
 from knoll.families.tabular.network import ANSWERS, TabularNetwork, answer, in_units
@@ -17,7 +18,7 @@ from knoll.families.tabular.served import rows_for
 
 __all__ = ["TabularLearning"]
 
-_LEAST = 1e-12  # a probability
+_LEAST = 1e-12  # a spread
 _TAIL = 0.05  # of the targets below the interval, and above it
 _NARROWEST = 4
 _MOST_SORTED = 2**24  # torch sorts no more for a quantile
@@ -34,12 +35,11 @@ class TabularLearning(LearningPart[TabularConfig]):
         self, networks: nn.ModuleDict, config: TabularConfig
     ) -> Mapping[str, torch.optim.Optimizer]:
         """AdamW."""
-        parameters, decay = networks.parameters(), config.weight_decay
-        return {"rows": torch.optim.AdamW(parameters, lr=config.learning_rate, weight_decay=decay)}
+        return adamw(networks, config.learning_rate, config.weight_decay)
 
     def rate(self, done: float, config: TabularConfig) -> float:
-        """Half a cosine from 1 to 0, as in https://arxiv.org/abs/1608.03983."""
-        return (1 + math.cos(math.pi * done)) / 2
+        """See `half_cosine`."""
+        return half_cosine(done)
 
     def augment(self, batch: Batch, config: TabularConfig) -> Batch:
         """Some categories are taken for unseen ones, so that the network learns what to answer then."""
@@ -86,10 +86,7 @@ class TabularLearning(LearningPart[TabularConfig]):
         if {one.name for one in served.signature.outputs} != {*(["probabilities"] if classes else ANSWERS)}:
             raise Rejected("its answers are of another task")
         if classes:
-            labels = served.signature.outputs[0].labels
-            unknown = answers[0].new_zeros(len(targets))
-            found = [answers[0][:, labels.index(one)] if one in labels else unknown for one in classes]
-            answers = (torch.stack(found, 1).clamp(min=_LEAST).log(),)
+            answers = (logits_by_class(answers[0], served.signature.outputs[0].labels, classes),)
         return Scores(_metrics(answers, targets), _slices(answers, targets, examples))
 
     def narrower(self, config: TabularConfig) -> TabularConfig | None:
@@ -98,10 +95,9 @@ class TabularLearning(LearningPart[TabularConfig]):
         return None if width == config.width else config.model_copy(update={"width": width})
 
     def imitation(self, answers: Batch, wanted: Batch) -> torch.Tensor:
-        """Cross-entropy of probabilities, as in https://arxiv.org/abs/1503.02531 with temperature 1; of
-        numbers the squared error as a part of their spread."""
+        """See `imitation_loss`; of numbers the squared error as a part of their spread."""
         if answers[0].dim() == 2:
-            return -(wanted[0] * answers[0].clamp(min=_LEAST).log()).sum(1).mean()
+            return imitation_loss(answers[0], wanted[0])
         spread = wanted[0].var(correction=0).clamp(min=_LEAST)
         return super().imitation(answers, wanted) / spread
 
@@ -137,8 +133,7 @@ def _slices(answers: Batch, targets: torch.Tensor, examples: Examples) -> Slices
     found: dict[str, dict[str, float]] = {}
     if classes:
         is_right = answers[0].argmax(1) == targets
-        rows = ((str(name), targets == place) for place, name in enumerate(classes))
-        found["recall"] = {name: is_right[one].double().mean().item() for name, one in rows if one.any()}
+        found |= {name: dict(one) for name, one in recalls(answers[0], targets, classes).items()}
     for place, column in enumerate(sliced):
         parts_of = examples.held_out[2][:][:, place]
         for number, value in enumerate(column["values"], 1):

@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
+
+from knoll.families.classifying import class_scores
 
 __all__ = ["class_metrics", "number_metrics"]
 
@@ -14,19 +15,12 @@ _Numbers = NDArray[np.float64]
 
 
 def class_metrics(logits: torch.Tensor, targets: torch.Tensor) -> Mapping[str, float]:
-    """auroc, accuracy, macro_f1, loss and calibration_error of logits (N, K), up to a constant for each row,
+    """Those of `class_scores`, auroc and calibration_error of logits (N, K), up to a constant for each row,
     and class numbers (N,)."""
-    answers, classes = logits.argmax(1), logits.shape[1]
-    right = answers[answers == targets]
-    hits, said, true = (torch.bincount(one, minlength=classes) for one in (right, answers, targets))
-    occurs = said + true > 0
-    f1 = 2 * hits[occurs].double() / (said + true)[occurs]
     shares, truth = logits.double().softmax(1).numpy(), targets.numpy()
     return {
         "auroc": _auroc(shares, truth),
-        "accuracy": len(right) / len(targets),
-        "macro_f1": f1.mean().item(),
-        "loss": nn.functional.cross_entropy(logits, targets).item(),
+        **class_scores(logits, targets),
         "calibration_error": _calibration_error(shares, truth),
     }
 
