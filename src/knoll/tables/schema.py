@@ -53,8 +53,8 @@ def infer_schema(counts: TableCounts, categories: Collection[str] = ()) -> tuple
 
 
 def odd_tables(tables: Mapping[str, TableCounts]) -> dict[str, str]:
-    """Why tables do not belong to the others, by key: they have other columns than most files, and
-    of as many files than most rows."""
+    """Why tables do not belong to the others, by key: their columns are not those of most files. If two sets
+    of columns are in equally many files, the one with more rows counts."""
     closed, rows = Counter[tuple[str, ...]](), Counter[tuple[str, ...]]()
     for one in tables.values():
         if not one.is_open:
