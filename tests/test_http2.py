@@ -1,7 +1,6 @@
 """Clients that speak HTTP/2 on the port of HTTP/1.1, among them slow and endless ones."""
 
 import socket
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -21,8 +20,7 @@ from h2.events import (
 from h2.settings import SettingCodes
 from hyperframe.frame import Frame
 
-from knoll.http_connection import server_config
-from test_http_connection import LEFT, Hasty, answers
+from test_http_connection import LEFT, Hasty, started
 
 
 class Impatient(Hasty):
@@ -32,15 +30,8 @@ class Impatient(Hasty):
 @pytest.fixture
 def server() -> Iterator[tuple[uvicorn.Server, int]]:
     """A server, and its port."""
-    with socket.create_server(("127.0.0.1", 0)) as bound:
-        config = server_config(answers, 5)
-        config.http, config.lifespan = Impatient, "off"
-        found = uvicorn.Server(config)
-        thread = threading.Thread(target=found.run, kwargs={"sockets": [bound]}, daemon=True)
-        thread.start()
-        yield found, bound.getsockname()[1]
-        found.should_exit = True
-        thread.join(10)
+    with started(Impatient, 5) as found:
+        yield found
 
 
 class Client:

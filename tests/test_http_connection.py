@@ -6,7 +6,7 @@ import socket
 import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
 
 import pytest
@@ -47,18 +47,25 @@ async def answers(
         await send({"type": "http.response.body", "body": said})
 
 
-@pytest.fixture(scope="module")
-def port() -> Iterator[int]:
-    """A server whose clients have 0.3 s for the head of a request."""
+@contextmanager
+def started(connection: type[Connection], drain: int) -> Iterator[tuple[uvicorn.Server, int]]:
+    """A server with such connections, and its port."""
     with socket.create_server(("127.0.0.1", 0)) as bound:
-        config = server_config(answers, 1)
-        config.http, config.lifespan = Hasty, "off"
+        config = server_config(answers, drain)
+        config.http, config.lifespan = connection, "off"
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [bound]}, daemon=True)
         thread.start()
-        yield bound.getsockname()[1]
+        yield server, bound.getsockname()[1]
         server.should_exit = True
         thread.join(10)
+
+
+@pytest.fixture(scope="module")
+def port() -> Iterator[int]:
+    """A server whose clients have 0.3 s for the head of a request."""
+    with started(Hasty, 1) as (_, port):
+        yield port
 
 
 def told(port: int, *parts: bytes) -> bytes:
