@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from knoll.errors import Unavailable
-from knoll.ingest.landed import last_uri, may_land
+from knoll.ingest.landed import lands_each_object, last_uri, may_land
 from knoll.models import Model, readable_models
 from knoll.ports import Document, Platform
 from knoll.recent import recent_models
@@ -55,6 +55,4 @@ def may_matter(uri: str, platform: Platform) -> bool:
 def _read(documents: Mapping[str, Document]) -> _Interest:
     models = readable_models(documents.values())
     last = {uri for model in models if (uri := last_uri(model))}
-    return _Interest(
-        documents, frozenset(last), [model for model in models if model.dataset.landed.when == "object"]
-    )
+    return _Interest(documents, frozenset(last), [model for model in models if lands_each_object(model)])

@@ -49,10 +49,15 @@ def is_data(model: Model, uri: str) -> bool:
 
 
 def may_land(model: Model, uri: str) -> bool:
-    """Whether a new object at this URI can complete a dataset of the model. If not, no look is needed."""
+    """Whether a new object at this URI is worth a look: a marker, a manifest, or a dataset of its own."""
     if not uri.startswith(model.dataset.uri):
         return False
-    return uri == last_uri(model) or (model.dataset.landed.when == "object" and is_data(model, uri))
+    return uri == last_uri(model) or (lands_each_object(model) and is_data(model, uri))
+
+
+def lands_each_object(model: Model) -> bool:
+    """Whether each object of the data is a dataset of its own."""
+    return model.dataset.landed.when == "object"
 
 
 def last_uri(model: Model) -> str:
