@@ -47,6 +47,27 @@ def test_several_inputs_and_outputs_have_names_types_and_samples() -> None:
     assert [one.version for one in onnx.load_model_from_string(exported.body).opset_import] == [20]
 
 
+class Mean(nn.Module):
+    """Numbers (B, 1) -> the mean (B, 1), a view of the parameter, and the distances from it (B, 1)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.mean = nn.Parameter(torch.tensor([3.0]))
+
+    def forward(self, value: torch.Tensor) -> Batch:
+        return self.mean.expand_as(value), value - self.mean
+
+
+@pytest.mark.parametrize("name", ["mean", "sub"])
+def test_a_tensor_may_have_the_name_of_a_parameter_or_of_a_value_inside_of_the_graph(name: str) -> None:
+    export = export_network(Mean(), {name: torch.tensor([[1.0], [5.0]])}, ("centre", "distance"))
+    centre, distance = export_graph(export, threads=1).outputs
+    assert centre.tolist() == [[3.0], [3.0]]
+    assert distance.tolist() == [[-2.0], [2.0]]
+    named = export_network(Mean(), {"value": torch.tensor([[1.0], [5.0]])}, (name, "distance"))
+    assert export_graph(named, threads=1).outputs[0].tolist() == [[3.0], [3.0]]
+
+
 class Several(ExportPart[FamilyConfig]):
     """An export that chooses nothing."""
 
