@@ -211,20 +211,24 @@ def test_other_classes_than_the_champions_need_a_word(model: Model, is_allowed: 
 
 def test_the_version_of_the_data_that_is_there_again_is_tried_though_it_is_older(model: Model) -> None:
     platform, _ = platform_with(1, 2, 3)
+    other = replace(manifest(3), dataset_digest="other")
+    platform.store.put(manifest_uri(ROOT, "digits", "v000003"), other.encode())
     serving = Slot(champion="v000003", quarantine={"v000002": "bad"})
     assert next_candidate(model, serving, "run-1", platform) == "v000001"
     assert next_candidate(model, serving, "run-2", platform) == "", "in quarantine"
     assert next_candidate(model, serving, "run-3", platform) == "", "serves"
     assert next_candidate(model, serving, "run-4", platform) == "", "trains"
     back = replace(serving, champion="v000001")
-    other = replace(manifest(3), dataset_digest="other")
-    platform.store.put(manifest_uri(ROOT, "digits", "v000003"), other.encode())
     assert next_candidate(model, back, "run-1", platform) == "", "the newest one is of other data"
 
 
-def test_a_newer_version_of_the_same_data_may_follow_the_one_that_serves(model: Model) -> None:
+def test_a_newer_version_of_the_same_data_follows_the_one_that_serves_and_stays(model: Model) -> None:
     platform, _ = platform_with(1, 2)
     assert next_candidate(model, Slot(champion="v000001"), "run-1", platform) == "v000002"
+    assert next_candidate(model, Slot(champion="v000002"), "run-1", platform) == ""
+    other = Run("run-2", "digits", "image-classifier", "d", "s3://d", {"epochs": 2}, "now")
+    platform.store.put(run_uri(ROOT, other.id), other.encode())
+    assert next_candidate(model, Slot(champion="v000002"), "run-1", platform) == "v000001", "config returned"
 
 
 def test_a_version_that_has_served_is_tried_again_only_for_its_data(model: Model) -> None:

@@ -181,7 +181,7 @@ def test_a_champion_that_does_not_answer_is_waited_for_until_the_deadline(tmp_pa
 
 def test_a_version_that_was_the_champion_before_needs_no_approval(world: World) -> None:
     """The version that serves may be the wrong one."""
-    world.publish("v000002", 0.98)
+    world.publish("v000002", 0.98, data="other")
     world.tell(TRAINING_SUCCEEDED)
     promote_canary(world)
     answer_as(world, Replays(says="4"))

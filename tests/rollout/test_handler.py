@@ -435,7 +435,7 @@ def test_only_the_form_of_a_newer_release_stays(world: World, release: str, imag
 
 def test_data_that_returns_brings_its_version_back_by_a_canary(world: World) -> None:
     promote_first(world)
-    world.publish("v000002", 0.99)
+    world.publish("v000002", 0.99, data="other")
     world.tell(TRAINING_SUCCEEDED)
     world.observe("v000002", 20)
     world.observe("v000002", 40)

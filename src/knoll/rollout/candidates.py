@@ -14,26 +14,19 @@ from knoll.gate import Examined, check_version, examined
 from knoll.models import Model
 from knoll.names import version_name, version_number
 from knoll.ports import Bucket, Platform
-from knoll.records.claim import find_claim, list_claims
-from knoll.records.dataset import find_snapshot, why_foreign
-from knoll.records.manifest import (
-    Manifest,
-    Sealed,
-    find_manifest,
-    find_sealed,
-    list_versions,
-)
+from knoll.records.claim import find_claim
+from knoll.records.manifest import Manifest, find_manifest, find_sealed, list_versions
 from knoll.records.outcome import find_outcome
 from knoll.records.pinned import look_at_golden
 from knoll.records.rollout import find_last_step, list_steps
 from knoll.records.run import find_run, why_not_asked
 from knoll.rollout.integrity import is_published
+from knoll.rollout.origin import fault_of_chain
 from knoll.rollout.slot import Slot
 
 __all__ = [
     "champion_number",
     "examine_version",
-    "fault_of_origin",
     "may_be_tried",
     "next_candidate",
     "version_of_run",
@@ -56,11 +49,12 @@ def next_candidate(model: Model, slot: Slot, asked: str, platform: Platform) -> 
     `asked` is the run that the data in the bucket asks for, "" if that is not known. Its version is tried
     even if it is older than the champion: then data or config have returned to what they were. If it does not
     exist or is in quarantine, the newest one is tried that is newer than the champion and has not served. If
-    it serves, only the newest version of all may follow, and only if it was trained on the same data. The
-    version that a human has undone, and those before it, do not come back by themselves.
+    it serves, only the newest version of all may follow, and only if it was trained on the same data; it does
+    not give way to the older one again. The version that a human has undone, and those before it, do not come
+    back by themselves.
     """
     version = version_of_run(asked, platform.bucket) if asked else ""
-    if version and version == slot.champion:
+    if version and _is_served(model, slot, version, platform.bucket):
         return _newest_of_same_data(model, slot, platform)
     is_barred = version in slot.quarantine or version == slot.steering.undone
     is_wanted = version and not is_barred and may_be_tried(model, version, platform.bucket)
@@ -104,10 +98,26 @@ def _newest_of_same_data(model: Model, slot: Slot, platform: Platform) -> str:
     newest, bucket = next(iter(_newer(model, slot, platform)), ""), platform.bucket
     if not newest or not may_be_tried(model, newest, bucket) or _gave_way(model, slot, newest, bucket):
         return ""
+    return newest if _is_of_champions_data(model, slot, newest, bucket) else ""
+
+
+def _is_served(model: Model, slot: Slot, version: str, bucket: Bucket) -> bool:
+    """Whether the version serves, or a newer one of the same data that the Model asks for as well."""
+    if version == slot.champion:
+        return True
+    is_older = version_number(version) < champion_number(slot)
+    return (
+        is_older
+        and may_be_tried(model, slot.champion, bucket)
+        and _is_of_champions_data(model, slot, version, bucket)
+    )
+
+
+def _is_of_champions_data(model: Model, slot: Slot, version: str, bucket: Bucket) -> bool:
     with suppress(Rejected):
-        ours, theirs = find_manifest(model.name, newest, bucket), _find_champion(model.name, slot, bucket)
-        return newest if ours and theirs and ours.dataset_digest == theirs.dataset_digest else ""
-    return ""
+        ours, theirs = find_manifest(model.name, version, bucket), _find_champion(model.name, slot, bucket)
+        return bool(ours and theirs and ours.dataset_digest == theirs.dataset_digest)
+    return False
 
 
 def _newer(model: Model, slot: Slot, platform: Platform) -> list[str]:
@@ -144,7 +154,7 @@ def examine_version(model: Model, slot: Slot, version: str, platform: Platform, 
     bucket = platform.bucket
     try:
         sealed = find_sealed(model.name, version, bucket)
-        fault = _fault_of_chain(sealed, model, bucket) if sealed else ""
+        fault = fault_of_chain(sealed, model, bucket) if sealed else ""
         pinned = look_at_golden(model.name, model.golden_set, bucket).digest if model.golden_set else ""
     except Rejected as error:
         return Examined(str(error))
@@ -158,36 +168,6 @@ def examine_version(model: Model, slot: Slot, version: str, platform: Platform, 
     if compared and "" < _data_at(candidate, bucket) < _data_at(compared, bucket):
         return Examined(f"its data is older than that of {compared.version}, which serves")
     return examined(check_version(model.gate, candidate, compared, pinned))
-
-
-def fault_of_origin(sealed: Sealed, bucket: Bucket) -> str:
-    """What is wrong with the chain claim → run → outcome → version; "" for nothing."""
-    made, version = sealed.manifest, sealed.manifest.version
-    outcome = find_outcome(made.run, bucket)
-    if outcome is None or (outcome.state, outcome.version) != ("succeeded", version):
-        ended = f" but {outcome.state} {outcome.version}".rstrip() if outcome else ""
-        return f"run {made.run} has not ended with this version{ended}"
-    if outcome.manifest_sha256 not in ("", sealed.sha256):
-        return f"its manifest is not the one that run {made.run} has published"
-    run = find_run(made.run, bucket)
-    if run is None or (run.model, run.dataset_digest) != (made.model, made.dataset_digest):
-        return f"run {made.run}, which should have made it, " + (
-            "has no record" if run is None else "is one of other data"
-        )
-    claim = find_claim(made.model, version, bucket)
-    if claim is None or claim.run != made.run:
-        return f"run {made.run} has not claimed its number"
-    claims = [*list_claims(made.model, bucket)]
-    if version not in claims:
-        return f"its number is out of order: {version_name(1 + len(claims))} was never claimed"
-    return ""
-
-
-def _fault_of_chain(sealed: Sealed, model: Model, bucket: Bucket) -> str:
-    """What is wrong with where the version comes from: the Model's data, as far as its snapshot is there."""
-    fault, digest = fault_of_origin(sealed, bucket), sealed.manifest.dataset_digest
-    dataset = None if fault else find_snapshot(model.name, digest, bucket)
-    return why_foreign(dataset, model.name, digest, model.dataset.uri) if dataset else fault
 
 
 def _find_champion(model: str, slot: Slot, bucket: Bucket) -> Manifest | None:

@@ -16,8 +16,9 @@ from knoll.records.golden import GoldenScore, fault_of_score, find_golden
 from knoll.records.manifest import Manifest, Sealed, find_sealed
 from knoll.records.run import find_run
 from knoll.records.version_folder import version_folder
-from knoll.rollout.candidates import champion_number, fault_of_origin
+from knoll.rollout.candidates import champion_number
 from knoll.rollout.integrity import inspect_version
+from knoll.rollout.origin import fault_of_origin
 from knoll.rollout.slot import Slot, slot_from_status
 from knoll.views.models import ModelView, find_model
 from knoll.views.versions import version_names
