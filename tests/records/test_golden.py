@@ -38,7 +38,7 @@ RELEASED = GOLDEN.parent / "released.sha256"  # as sha256sum writes it
 UNRELEASED = "knoll-0.3"  # its files may change until that version is released
 _PHASES = {
     **dict.fromkeys(("Barred", "Untried", "Held", "Refused", "NoRoom", "Asked"), "Idle"),
-    **dict.fromkeys(("Paused", "Edited", "Hooked"), "Canary"),
+    **dict.fromkeys(("Paused", "Edited", "Resumed", "Hooked"), "Canary"),
     "SteppingBack": "RollingBack",
 }
 

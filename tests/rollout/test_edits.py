@@ -224,29 +224,71 @@ def test_a_service_that_somebody_deletes_is_written_again(canary: World) -> None
     assert predictor(canary)["minReplicas"] == 3
 
 
+@pytest.fixture
+def held_up_tick(monkeypatch: pytest.MonkeyPatch) -> Callable[[World, Callable[[], None]], None]:
+    """A tick to which something happens after it has listed the InferenceServices."""
+
+    def tick(world: World, meanwhile: Callable[[], None]) -> None:
+        cluster = world.platform.cluster
+        listed = cluster.list
+
+        def held_up(kind: str, labels: Mapping[str, str] | None = None) -> list[Document]:
+            if kind == "Model":
+                monkeypatch.undo()
+                meanwhile()
+            return listed(kind, labels)
+
+        monkeypatch.setattr(cluster, "list", held_up)
+        handler.sweep(new_event(TICK, source="/ticker", time=world.time.now()), world.platform)
+
+    return tick
+
+
 def test_a_service_that_was_deleted_since_a_tick_has_read_it_is_not_edited(
-    canary: World, monkeypatch: pytest.MonkeyPatch
+    canary: World, held_up_tick: Callable[[World, Callable[[], None]], None]
 ) -> None:
     """The slot is newer, and has the lower generation of the service that was created since then."""
-    cluster = canary.platform.cluster
-    listed = cluster.list
 
-    def held_up(kind: str, labels: Mapping[str, str] | None = None) -> list[Document]:
-        if kind == "Model":
-            monkeypatch.undo()
-            cluster.delete("InferenceService", "digits")
-            canary.passes = 0
-            canary.tell(TRAINING_SUCCEEDED)
-            canary.tell(TRAINING_SUCCEEDED)
-            assert canary.served() == ("v000001", None)
-        return listed(kind, labels)
+    def delete_the_canary() -> None:
+        canary.platform.cluster.delete("InferenceService", "digits")
+        canary.passes = 0
+        canary.tell(TRAINING_SUCCEEDED)
+        canary.tell(TRAINING_SUCCEEDED)
+        assert canary.served() == ("v000001", None)
 
-    monkeypatch.setattr(cluster, "list", held_up)
-    handler.sweep(new_event(TICK, source="/ticker", time=canary.time.now()), canary.platform)
+    held_up_tick(canary, delete_the_canary)
     assert canary.status()["steering"]["edit"] is None
     canary.passes = 2
     canary.tell(TRAINING_SUCCEEDED)
     assert canary.served() == ("v000002", 20)
+
+
+def test_a_tick_that_read_a_service_before_it_was_created_anew_hides_no_edit(
+    canary: World, held_up_tick: Callable[[World, Callable[[], None]], None]
+) -> None:
+    """The old service had a greater generation than an edit of the new one leads to."""
+    promote_canary(canary)
+
+    def delete_the_service() -> None:
+        canary.platform.cluster.delete("InferenceService", "digits")
+        canary.tell(TRAINING_SUCCEEDED)
+
+    held_up_tick(canary, delete_the_service)
+    edit(canary, minReplicas=3)
+    assert predictor(canary)["minReplicas"] == 3
+
+
+def test_an_edit_is_over_when_its_service_is_replaced_by_another_one(canary: World) -> None:
+    """As with `kubectl replace --force`: what is new begins with a lower generation."""
+    edit(canary, minReplicas=3)
+    service = canary.service()
+    assert service is not None
+    canary.platform.cluster.delete("InferenceService", "digits")
+    metadata = {key: service["metadata"][key] for key in ("name", "labels", "annotations")}
+    canary.platform.cluster.create({**service, "metadata": metadata, "status": {}})
+    canary.tell(TRAINING_SUCCEEDED)
+    assert canary.status()["steering"]["edit"] is None
+    assert predictor(canary)["minReplicas"] == 0
 
 
 def test_differences_are_named_by_their_place() -> None:

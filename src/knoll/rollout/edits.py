@@ -3,7 +3,8 @@
 Each write of the spec raises its generation, and the slot has the one that knoll's own next write makes, from
 before that write. What KServe's webhooks change in a write belongs to that write. So a spec of a greater
 generation that is not what knoll wants was changed by somebody else. A field that was only added looks like a
-default, and stays.
+default, and stays. An object that is created anew counts from 1 again: so the slot has the uid, too, and
+generations of two objects are not compared.
 """
 
 from collections.abc import Mapping
@@ -32,19 +33,21 @@ def slot_after_look(slot: Slot, live: Document | None, wanted: Document | None, 
     """The slot after a look at the InferenceService, before that is written: with the edit that is seen, and
     with the generation that the next write will make. The record of what is seen has no free number yet."""
     if live is None or wanted is None:
-        return _with_written(slot, 0)  # a later one begins with 1 again
-    generation = live["metadata"]["generation"]
+        return _with_written(slot, 0, "")
+    generation, uid = live["metadata"]["generation"], live["metadata"]["uid"]
+    if slot.steering.written_uid not in ("", uid):
+        slot = _with_written(slot, 0, "")
     edit = slot.steering.edit
     if edit and generation < edit.generation:
         return slot  # it was read before the edit
     if follows(live, wanted):
-        return _when_over(slot, edit, generation, at)
+        return _when_over(slot, generation, uid, at)
     if edit and edit.generation == generation:
         is_left = not set(edit.fields).isdisjoint(differences(live["spec"], wanted["spec"]))
-        return slot if is_left else _when_over(slot, edit, generation, at)
+        return slot if is_left else _when_over(slot, generation, uid, at)
     if _is_edited(slot, live):
         return _when_edited(slot, live, wanted, at)
-    return _with_written(slot, max(slot.steering.written, generation + 1))
+    return _with_written(slot, max(slot.steering.written, generation + 1), uid)
 
 
 def without_edits(slot: Slot, step: Step) -> Step:
@@ -75,23 +78,23 @@ def _when_edited(slot: Slot, live: Document, wanted: Document, at: str) -> Slot:
     """The slot that leaves the edit as it is; a rollback takes it back."""
     fields = tuple(differences(live["spec"], wanted["spec"]))
     edit = Edit(live["metadata"]["generation"], fields, _last_writer(live), at)
-    steering, reason = slot.steering.with_edit(edit), edit.told
+    steering, reason = slot.steering.with_edit(edit, live["metadata"]["uid"]), edit.told
     if slot.phase == "RollingBack":
         steering, reason = steering.without_edit(), f"{reason}; it is undone"
     return replace(slot, steering=steering).noted("Edit", at, reason, slot.candidate or slot.champion)
 
 
-def _when_over(slot: Slot, edit: Edit | None, generation: int, at: str) -> Slot:
+def _when_over(slot: Slot, generation: int, uid: str, at: str) -> Slot:
     """The slot when no edit is left, and the generation is known."""
-    after = _with_written(slot, max(slot.steering.written, generation))
+    edit, after = slot.steering.edit, _with_written(slot, max(slot.steering.written, generation), uid)
     if not edit:
         return after
     reason = f"{edit.words} of the InferenceService is as wanted again"
     return after.noted("Unedit", at, reason, slot.candidate or slot.champion)
 
 
-def _with_written(slot: Slot, generation: int) -> Slot:
-    return replace(slot, steering=replace(slot.steering, written=generation, edit=None))
+def _with_written(slot: Slot, generation: int, uid: str) -> Slot:
+    return replace(slot, steering=replace(slot.steering, written=generation, written_uid=uid, edit=None))
 
 
 def _last_writer(live: Document) -> str:

@@ -53,7 +53,8 @@ class Steering:
     version that a human has replaced by an older one: it is not tried again until the data asks for another.
     `approved` says who approved of a version, and `quarantined` since when one is in quarantine. `written` is
     the generation of the InferenceService that knoll's last or next write makes, 0 if that is not known, and
-    `edit` what somebody else has changed in it since: then the rollout waits."""
+    `written_uid` the uid of that InferenceService, "" if that is not known. `edit` is what somebody else has
+    changed in it since: then the rollout waits."""
 
     handled: Handled = Handled()
     paused: str = ""
@@ -62,15 +63,16 @@ class Steering:
     approved: Mapping[str, str] = field(default_factory=dict)
     quarantined: Mapping[str, str] = field(default_factory=dict)
     written: int = 0
+    written_uid: str = ""
     edit: Edit | None = None
 
     def with_pause(self, by: str = "", at: str = "") -> "Steering":
         """The same, but paused by somebody since that time; by nobody for ""."""
         return replace(self, paused=by, paused_at=at)
 
-    def with_edit(self, edit: Edit) -> "Steering":
-        """The same, but what somebody has changed stays as it is."""
-        return replace(self, edit=edit)
+    def with_edit(self, edit: Edit, uid: str) -> "Steering":
+        """The same, but what somebody has changed in the InferenceService of that uid stays as it is."""
+        return replace(self, written_uid=uid, edit=edit)
 
     def without_edit(self) -> "Steering":
         """The same, but what somebody has changed, as far as it is known, may be written over."""
@@ -98,6 +100,7 @@ def steering_from_status(status: Mapping[str, Any]) -> Steering:
         approved=dict(found.get("approved") or {}),
         quarantined=dict(found.get("quarantinedAt") or {}),
         written=found.get("written") or 0,
+        written_uid=found.get("writtenUid") or "",
         edit=_read_edit(found.get("edit")),
     )
 
@@ -121,6 +124,7 @@ def steering_to_status(steering: Steering, status: Mapping[str, Any]) -> Mapping
         "approved": dict(steering.approved),
         "quarantinedAt": dict(steering.quarantined),
         "written": steering.written,
+        "writtenUid": steering.written_uid,
         "edit": with_unknown(told, (before or {}).get("edit"), "generation"),
     }
     return {"steering": {**(before or {}), **known}}

@@ -101,21 +101,22 @@ def note_edit(
     document: Document, slot: Slot, live: Document | None, wanted: Document | None, platform: Platform
 ) -> bool:
     """Write into the slot what a look at the InferenceService tells of it, before that is written; whether
-    there was anything to tell. Raises Conflict if the Model or, when there is an edit to tell of, the
-    InferenceService is not the one that was read."""
+    there was anything to tell. Raises Conflict if the Model has changed since it was read, or if the slot is
+    not about the InferenceService and that was deleted since it was read."""
     after = slot_after_look(slot, live, wanted, platform.clock.now().isoformat())
     if after == slot:
         return False
-    if live is not None and after.transition != slot.transition:
+    if live is not None and after.steering.written_uid != slot.steering.written_uid:
         _check_is_there(live, platform)
+    if after.transition != slot.transition:
         after = numbered(document["metadata"]["name"], after, platform.bucket)
     write_slot(document, after, platform)
     return True
 
 
 def _check_is_there(live: Document, platform: Platform) -> None:
-    """Raise Conflict if the InferenceService was deleted since it was read. The slot may be newer, and then
-    has the generation of another one."""
+    """Raise Conflict if the InferenceService was deleted since it was read: the slot may be newer, and about
+    another one."""
     name, uid = live["metadata"]["name"], live["metadata"]["uid"]
     newest = find_isvc(name, platform)
     if newest is None or newest["metadata"]["uid"] != uid:
