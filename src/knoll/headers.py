@@ -1,5 +1,7 @@
 """Names of HTTP headers, and of the extensions that brokers add to events, in lower case."""
 
+from collections.abc import Iterable
+
 __all__ = [
     "ACCEPT",
     "ACCEPT_ENCODING",
@@ -47,7 +49,11 @@ __all__ = [
     "WEBHOOK_ALLOWED_RATE",
     "WEBHOOK_ORIGIN",
     "WWW_AUTHENTICATE",
+    "RawHeaders",
+    "header_of",
 ]
+
+RawHeaders = list[tuple[bytes, bytes]]  # as ASGI has them, with names in lower case
 
 ACCEPT = "accept"
 ACCEPT_ENCODING = "accept-encoding"
@@ -103,3 +109,12 @@ ARRIVAL = "knativearrivaltime"  # when the event came to the broker
 ERROR_DESTINATION = "knativeerrordest"  # of a dead letter: the subscriber that did not take it
 ERROR_CODE = "knativeerrorcode"  # of a dead letter: the status of the subscriber's last answer
 ERROR_DATA = "knativeerrordata"  # of a dead letter: the body of that answer
+
+
+def header_of(headers: Iterable[tuple[bytes, bytes]], name: str) -> bytes:
+    """The value of a header; of several the last, of none the empty one."""
+    wanted, found = name.encode(), b""
+    for one, value in headers:
+        if one == wanted:
+            found = value
+    return found

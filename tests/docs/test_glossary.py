@@ -37,7 +37,7 @@ WORDS = {
     "service": (
         r"services?",
         r"inference_services?|service_account|knative\.dev/service",
-        ("rpc/", "predict/calls", "predict/reflection"),  # those of gRPC
+        ("rpc/", "calls/"),  # those of gRPC
     ),
     "server": (
         r"servers?",

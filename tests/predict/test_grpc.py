@@ -26,6 +26,7 @@ from knoll.predict.memory_budget import MemoryShares
 from knoll.rpc.framing import frame
 from knoll.rpc.messages import MESSAGES
 from knoll.rpc.wire import decode
+from laptop.running import eventually
 from predict.serving import Serving, serving
 
 Files = Callable[..., dict[str, bytes]]
@@ -224,6 +225,7 @@ def test_a_faulty_call_is_refused_with_the_reason_and_counts_as_such(
     changes, expected = FAULTS[fault]
     before = shade.counts.all
     assert refused(stub.ModelInfer, request(**changes)) == expected
+    eventually(lambda: shade.counts.all.requests > before.requests)  # after its answer
     after = shade.counts.all
     assert (after.requests, after.refused, after.errors) == (
         before.requests + 1,

@@ -9,6 +9,8 @@ from knoll.http_connection.either import Connection
 
 __all__ = ["Connection", "server_config"]
 
+_KEEP_ALIVE = 65  # seconds of an idle connection, as KServe's: longer than proxies keep one
+
 
 def server_config(app: Any, drain: int, **more: Any) -> uvicorn.Config:
     """The settings of a server with such connections. It logs its own failures alone, nothing that strangers
@@ -22,5 +24,5 @@ def server_config(app: Any, drain: int, **more: Any) -> uvicorn.Config:
         log_level=logging.ERROR,
         access_log=False,
         timeout_graceful_shutdown=drain,
-        **{"lifespan": "on", **more},
+        **{"lifespan": "on", "timeout_keep_alive": _KEEP_ALIVE, **more},
     )

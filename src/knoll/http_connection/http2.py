@@ -18,8 +18,9 @@ from h2.exceptions import ProtocolError
 from hyperframe.frame import GoAwayFrame
 from uvicorn.protocols.utils import get_local_addr, get_remote_addr
 
+from knoll.headers import RawHeaders
 from knoll.http_connection.frames import FrameLengths, new_http2
-from knoll.http_connection.stream import RawHeaders, Stream, scope_of
+from knoll.http_connection.stream import Stream, scope_of
 from knoll.request_limits import WaitingRoom
 
 __all__ = ["Http2Connection"]

@@ -12,14 +12,13 @@ from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 from urllib.parse import unquote
 
-from knoll.headers import CONTENT_LENGTH, CONTENT_TYPE, COOKIE, HOP_BY_HOP, HOST, RETRY_AFTER
+from knoll.headers import CONTENT_LENGTH, CONTENT_TYPE, COOKIE, HOP_BY_HOP, HOST, RETRY_AFTER, RawHeaders
 from knoll.media_types import GRPC, JSON
 from knoll.request_limits import RETRY_SECONDS
 
 __all__ = ["Stream", "scope_of"]
 
 _log = logging.getLogger(__name__)
-RawHeaders = list[tuple[bytes, bytes]]
 _OF_GRPC = b"grpc-"  # so begin the headers that become trailers
 _NOT_HERE = HOP_BY_HOP - {CONTENT_LENGTH.encode()}  # RFC 9113, 8.2.2
 

@@ -5,7 +5,7 @@ import json
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from knoll.headers import CONTENT_LENGTH, CONTENT_TYPE, TOKEN
+from knoll.headers import CONTENT_LENGTH, CONTENT_TYPE, TOKEN, header_of
 from knoll.media_types import JSON
 
 __all__ = ["behind_door"]
@@ -23,7 +23,7 @@ def behind_door(app: ASGIApp, token: str) -> ASGIApp:
 
     async def guarded(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
-            shown = dict(scope["headers"]).get(TOKEN.encode(), b"")
+            shown = header_of(scope["headers"], TOKEN)
             if not hmac.compare_digest(shown, token.encode()):
                 await send({"type": "http.response.start", "status": 403, "headers": _KIND})
                 await send({"type": "http.response.body", "body": _REFUSAL})

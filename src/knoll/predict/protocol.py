@@ -6,11 +6,9 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 
 import uvicorn
-from starlette.types import ASGIApp, Receive, Scope, Send
 
-from knoll.headers import CONTENT_TYPE
+from knoll.calls import with_calls
 from knoll.http_connection import server_config
-from knoll.media_types import GRPC
 from knoll.predict.about import about
 from knoll.predict.counts import Ended
 from knoll.predict.door import behind_door
@@ -27,7 +25,6 @@ from knoll.request_limits import ByteBudget
 __all__ = ["new_server", "run"]
 
 _GRACE = 20  # seconds that requests in flight have after SIGTERM
-_KEEP_ALIVE = 65  # seconds, as KServe's: longer than proxies keep an idle connection
 
 
 def new_server(
@@ -62,7 +59,7 @@ def new_server(
     predictions = Predictions(served, pool, MemoryBudget(memory.work), about(served), pages(metrics))
     bodies = ByteBudget(memory.bodies)
     app = behind_door(Envelope(predictions, headers, observe_too, bodies, key, times.header), token)
-    config = server_config(_with_calls(app), _GRACE, lifespan="off", timeout_keep_alive=_KEEP_ALIVE)
+    config = server_config(with_calls(app), _GRACE, lifespan="off")
     return uvicorn.Server(config)
 
 
@@ -70,17 +67,3 @@ def run(server: uvicorn.Server, listening: socket.socket) -> None:
     """Serve until its end."""
     gc.freeze()  # the collector need not look at what was imported and loaded
     server.run(sockets=[listening])
-
-
-def _with_calls(app: ASGIApp) -> ASGIApp:
-    """The application, which also answers calls of gRPC: what these need is imported with the first."""
-
-    async def either(scope: Scope, receive: Receive, send: Send) -> None:
-        if dict(scope.get("headers", ())).get(CONTENT_TYPE.encode(), b"").startswith(GRPC.encode()):
-            from knoll.predict.calls import answer_calls
-
-            await answer_calls(app, scope, receive, send)
-        else:
-            await app(scope, receive, send)
-
-    return either

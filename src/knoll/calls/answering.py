@@ -1,23 +1,21 @@
-"""The calls of gRPC that a predictor answers, by the application that answers REST: the same door, limits,
-headers and counts.
+"""The calls of gRPC, answered by the application that answers REST: the same limits, headers and counts.
 
 ModelInfer goes through it as it came. Each other call becomes the GET that asks the same. The answer of HTTP
 then becomes one of gRPC.
 """
 
 import asyncio
+import json
 from collections.abc import Mapping
 from typing import Any
 
-import orjson
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from knoll.calls.reflection import answer_reflection
 from knoll.errors import InvalidInstance
-from knoll.headers import CONTENT_LENGTH, CONTENT_TYPE, REQUEST_TIMEOUT, VERSION
-from knoll.http_connection.stream import RawHeaders
+from knoll.headers import CONTENT_LENGTH, CONTENT_TYPE, REQUEST_TIMEOUT, VERSION, RawHeaders, header_of
 from knoll.media_types import GRPC
-from knoll.paths import LIVE, MODEL_INFER, MODEL_READY, MODELS, READY, SERVER, V2_MODEL, path_of
-from knoll.predict.reflection import answer_reflection
+from knoll.paths import LIVE, MODEL_INFER, MODEL_READY, READY, SERVER, V2_MODEL, path_of
 from knoll.rpc import framing
 from knoll.rpc.messages import HEALTH, MESSAGES, REFLECTION, SERVICES, Method
 from knoll.rpc.wire import decode, encode
@@ -34,7 +32,7 @@ _ASKED = {  # the path of REST that says the same
 _NAMED = ("ModelReady", "ModelMetadata")
 _MOST_BYTES = 2**16  # of a message that is no ModelInfer
 _ARRIVES_WITHIN = 10.0  # seconds
-_SERVING = 1
+_SERVING, _NOT_SERVING = 1, 2
 _TYPES = (GRPC, f"{GRPC}+proto")
 _OF_HTTP = (CONTENT_TYPE.encode(), CONTENT_LENGTH.encode())
 
@@ -63,12 +61,7 @@ async def answer_calls(app: ASGIApp, scope: Scope, receive: Receive, send: Send)
             await _reflect(app, scope, receive, send, method)
             return
         asked = await _message(receive, method)
-        path = MODELS[1] if service == HEALTH else path_of(_ASKED[name], asked.get("name", ""))
-        stamp, value = await _ask(app, scope, path)
-        if service == HEALTH:
-            value = _health(asked.get("service", ""), value["models"])
-        elif name in _NAMED and asked.get("version", "") not in ("", _version(stamp)):
-            raise _EndedError(framing.NOT_FOUND, f"that version is not here; this is {_version(stamp)}")
+        stamp, value = await (_health if service == HEALTH else _told)(app, scope, asked)
         body = framing.frame(encode(value, method.answers, MESSAGES))
         await _send(send, stamp, framing.OK, body=body)
     except InvalidInstance as error:
@@ -87,8 +80,10 @@ class _Translated:
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             if message["status"] == 200:
-                ends = [(key.encode(), one.encode()) for key, one in framing.ended(framing.OK).items()]
-                await self._send({**message, "headers": [*_readable(message["headers"]), *ends]})
+                headers = _readable(message["headers"])
+                if not header_of(headers, framing.STATUS):  # another server may have said it
+                    headers += _ends()
+                await self._send({**message, "headers": headers})
             else:
                 self._started = message
         elif self._started is None:
@@ -97,7 +92,7 @@ class _Translated:
             self._body += message.get("body", b"")
             if not message.get("more_body"):
                 code = framing.CODES.get(self._started["status"], framing.UNKNOWN)
-                await _send(self._send, self._started["headers"], code, _error(self._body))
+                await _send(self._send, self._started["headers"], code, _error(_json(self._body)))
 
 
 def _check(headers: Mapping[bytes, bytes]) -> None:
@@ -119,15 +114,14 @@ def _with_deadline(scope: Scope, headers: Mapping[bytes, bytes]) -> Scope:
     if seconds is None:
         raise InvalidInstance(f"{framing.TIMEOUT} is no time")
     named = REQUEST_TIMEOUT.encode()
-    others = [one for one in scope["headers"] if one[0] != named]
+    others = [one for one in scope["headers"] if one[0] not in (named, framing.TIMEOUT.encode())]
     return {**scope, "headers": [*others, (named, f"{seconds:.9f}".encode())]}
 
 
 async def _reflect(app: ASGIApp, scope: Scope, receive: Receive, send: Send, method: Method) -> None:
     """Answer one question after the other, until the client has no more or leaves."""
     stamp = [*_readable(await _stamp(app, scope)), (CONTENT_TYPE.encode(), GRPC.encode())]
-    ends = [(key.encode(), one.encode()) for key, one in framing.ended(framing.OK).items()]
-    await send({"type": "http.response.start", "status": 200, "headers": [*stamp, *ends]})
+    await send({"type": "http.response.start", "status": 200, "headers": [*stamp, *_ends()]})
     kept, more = b"", True
     while more:
         try:
@@ -164,13 +158,37 @@ async def _message(receive: Receive, method: Method) -> dict[str, Any]:
     return decode(framing.unframed(body), method.takes, MESSAGES)
 
 
+async def _told(app: ASGIApp, scope: Scope, asked: Mapping[str, Any]) -> tuple[RawHeaders, Any]:
+    """What the server says about itself, or about a model."""
+    name = scope["path"].rpartition("/")[2]
+    stamp, value = await _ask(app, scope, path_of(_ASKED[name], asked.get("name", "")))
+    here, wanted = header_of(stamp, VERSION).decode(), asked.get("version", "")
+    if name in _NAMED and wanted not in ("", here):
+        told = f"this is {here}" if here else "ask without one: any version may answer"
+        raise _EndedError(framing.NOT_FOUND, f"that version is not here; {told}")
+    return stamp, value
+
+
+async def _health(app: ASGIApp, scope: Scope, asked: Mapping[str, Any]) -> tuple[RawHeaders, Any]:
+    """Whether a service, or a model, is ready."""
+    service = asked.get("service", "")
+    path = READY if service in ("", *SERVICES) else path_of(MODEL_READY, service)
+    try:
+        stamp, value = await _ask(app, scope, path)
+    except _EndedError as error:
+        if error.code != framing.NOT_FOUND:
+            raise
+        raise _EndedError(error.code, f"there is no service {service[:100]!r} here") from error
+    return stamp, {"status": _SERVING if value.get("ready") else _NOT_SERVING}
+
+
 async def _ask(app: ASGIApp, scope: Scope, path: str) -> tuple[RawHeaders, Any]:
-    """The headers and the JSON that REST answers at a path."""
+    """The headers and the JSON that REST answers at a path. That something is not ready is an answer."""
     parts: list[Message] = []
     given: list[Message] = [{"type": "http.request", "body": b"", "more_body": False}]
 
     async def receive() -> Message:
-        return given.pop() if given else {"type": "http.disconnect"}
+        return given.pop() if given else await asyncio.Future()  # the client stays
 
     async def note(message: Message) -> None:
         parts.append(message)
@@ -179,9 +197,10 @@ async def _ask(app: ASGIApp, scope: Scope, path: str) -> tuple[RawHeaders, Any]:
     about = {"method": "GET", "path": path, "raw_path": path.encode(), "headers": headers}
     await app({**scope, **about}, receive, note)
     body = b"".join(one.get("body", b"") for one in parts)
-    if parts[0]["status"] != 200:
-        raise _EndedError(framing.CODES.get(parts[0]["status"], framing.UNKNOWN), _error(body))
-    return parts[0]["headers"], orjson.loads(body)
+    value = _json(body)
+    if parts[0]["status"] != 200 and "ready" not in value:
+        raise _EndedError(framing.CODES.get(parts[0]["status"], framing.UNKNOWN), _error(value))
+    return parts[0]["headers"], value
 
 
 async def _stamp(app: ASGIApp, scope: Scope) -> RawHeaders:
@@ -192,23 +211,27 @@ async def _stamp(app: ASGIApp, scope: Scope) -> RawHeaders:
         return []
 
 
-def _health(service: str, models: list[str]) -> Mapping[str, int]:
-    if service not in ("", *SERVICES, *models):
-        raise _EndedError(framing.NOT_FOUND, f"there is no service {service[:100]!r} here")
-    return {"status": _SERVING}
+def _ends() -> RawHeaders:
+    """What ends a call that is answered."""
+    return [(name.encode(), value.encode()) for name, value in framing.ended(framing.OK).items()]
 
 
-def _version(stamp: RawHeaders) -> str:
-    return dict(stamp).get(VERSION.encode(), b"").decode()
+def _json(body: bytes) -> Mapping[str, Any]:
+    """An object of REST; an empty one in the place of anything else."""
+    try:
+        found = json.loads(body)
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
-def _error(body: bytes) -> str:
+def _error(value: Mapping[str, Any]) -> str:
     """What an answer of REST says was wrong."""
-    return str(orjson.loads(body)["error"])
+    return str(value.get("error", "the request failed"))
 
 
 def _readable(headers: RawHeaders) -> RawHeaders:
-    """RawHeaders with letters of ASCII alone: clients of gRPC take no others."""
+    """Headers with letters of ASCII alone: clients of gRPC take no others."""
     return [(name, value.decode("latin-1").encode("ascii", "replace")) for name, value in headers]
 
 
