@@ -1,33 +1,11 @@
-"""The deadline that a client gives to its request, by a header: no answer comes after it."""
+"""How a request with a deadline is answered in time, or not at all."""
 
 import asyncio
-import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from knoll.errors import InvalidInstance
-from knoll.headers import REQUEST_TIMEOUT
-
-__all__ = ["seconds_left", "too_late", "within"]
-
-_TIMEOUT = re.compile(r"(\d{1,9}(?:\.\d{1,9})?) ?(ms|s|)", re.ASCII)
-
-
-def seconds_left(headers: Mapping[bytes, bytes]) -> float | None:
-    """What the request allows; None if it has no deadline. Raises InvalidInstance."""
-    told = headers.get(REQUEST_TIMEOUT.encode())
-    if told is None:
-        return None
-    found = _TIMEOUT.fullmatch(told.decode("latin-1").strip())
-    if found is None:
-        raise InvalidInstance(f"{REQUEST_TIMEOUT} is no time: send seconds as in 2.5, or 300ms")
-    return float(found[1]) / (1000 if found[2] == "ms" else 1)
-
-
-def too_late(seconds: float) -> str:
-    """Why there is no answer."""
-    return f"there is no answer within the {seconds:g} s of the request's deadline"
+__all__ = ["within"]
 
 
 async def within(

@@ -7,6 +7,7 @@ to an unexpected error.
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import partial
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -18,14 +19,16 @@ from knoll.headers import (
     CONTENT_LENGTH,
     REPLAY,
     REQUEST_ID,
+    REQUEST_TIMEOUT,
     RETRY_AFTER,
     SERVER_TIMING,
     SESSION,
 )
+from knoll.http_connection.deadline import seconds_in, too_late
 from knoll.predict.answer import refusal
 from knoll.predict.bins import SHOWN
 from knoll.predict.counts import Ended
-from knoll.predict.deadline import seconds_left, too_late, within
+from knoll.predict.deadline import within
 from knoll.predict.predictions import is_feedback, is_prediction
 from knoll.predict.request_body import Body, BodyTooLargeError
 from knoll.predict.work import LONGEST_RUN
@@ -40,6 +43,15 @@ _SESSION = 64  # hex digits of a session that are kept
 _LONGEST_ID = 200  # bytes
 
 _Observe = Callable[[Ended], None]
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """A request before its body: its headers, each once, and the seconds that it allows."""
+
+    scope: Scope
+    headers: Mapping[bytes, bytes]
+    deadline: float | None = None
 
 
 class _Answering:
@@ -98,35 +110,35 @@ class Envelope:
             await self._app(scope, receive, send)
             return
         answering = _Answering(send, [*self._headers, *_named(scope)])
-        refused = _refusal(scope, self._most)
-        if refused:
-            await _refuse(answering.send, *refused)
+        asked = _head(scope, self._most)
+        if not isinstance(asked, _Asked):
+            await _refuse(answering.send, *asked)
         elif not (is_feedback(scope) or is_prediction(scope)):
             await self._app(scope, receive, answering.send)
         else:
             body = Body(self._bodies, self._most)
             act = self._answer if is_feedback(scope) else self._predict
             try:
-                await act(scope, receive, answering, body)
+                await act(asked, receive, answering, body)
             finally:
                 body.let_go()
 
-    async def _predict(self, scope: Scope, receive: Receive, answering: _Answering, body: Body) -> None:
+    async def _predict(self, asked: _Asked, receive: Receive, answering: _Answering, body: Body) -> None:
         is_cold = not self._has_answered
         answering.stamp += self._start if is_cold else []
         try:
-            await self._answer(scope, receive, answering, body)
+            await self._answer(asked, receive, answering, body)
         finally:
             self._has_answered = True
-            session, status = dict(scope["headers"]).get(SESSION.encode(), b"").hex(), answering.status
+            session, status = asked.headers.get(SESSION.encode(), b"").hex(), answering.status
             is_vain = status == 503 or (status == CLIENT_GONE and answering.longest_run < _PATIENCE)
             if body.is_whole and not body.is_replay and not is_vain:
                 ended = Ended(status, body.seconds, is_cold, answering.shown, session[:_SESSION])
                 self._observe(ended)
 
-    async def _answer(self, scope: Scope, receive: Receive, answering: _Answering, body: Body) -> None:
+    async def _answer(self, asked: _Asked, receive: Receive, answering: _Answering, body: Body) -> None:
         """Read the body, and have it answered before the deadline of the request."""
-        deadline, send = seconds_left(dict(scope["headers"])), answering.send
+        deadline, send = asked.deadline, answering.send
         arrives = ARRIVES_WITHIN if deadline is None else min(ARRIVES_WITHIN, deadline)
         try:
             await asyncio.wait_for(body.read(receive), arrives)
@@ -144,18 +156,18 @@ class Envelope:
             await _refuse(send, 413, _too_large(self._most))
         else:
             if body.is_whole:
-                body.is_replay = await self._is_replay(scope, body)
+                body.is_replay = await self._is_replay(asked, body)
                 again = body.again(receive)
                 if deadline is None:
-                    await self._app(scope, again, send)
+                    await self._app(asked.scope, again, send)
                 else:
                     late_answer = partial(_refuse, send, 504, too_late(deadline))
                     left = deadline - body.seconds
-                    await within(left, self._app, scope, again, send, late_answer, answering.note)
+                    await within(left, self._app, asked.scope, again, send, late_answer, answering.note)
 
-    async def _is_replay(self, scope: Scope, body: Body) -> bool:
+    async def _is_replay(self, asked: _Asked, body: Body) -> bool:
         """A long body is looked at in a thread, because health checks come meanwhile."""
-        shown = dict(scope["headers"]).get(REPLAY.encode())
+        shown = asked.headers.get(REPLAY.encode())
         if shown is None or not self._key:
             return shown is not None
         proof = shown.decode("latin-1")
@@ -168,18 +180,19 @@ def _named(scope: Scope) -> list[tuple[bytes, bytes]]:
     return [(named, value[:_LONGEST_ID]) for name, value in scope["headers"] if name == named][:1]
 
 
-def _refusal(scope: Scope, most: int) -> tuple[int, str] | None:
-    """Status and reason if the request is refused by its head alone."""
+def _head(scope: Scope, most: int) -> _Asked | tuple[int, str]:
+    """The request, or status and reason if it is refused by its head alone."""
     headers: dict[bytes, bytes] = dict(scope["headers"])
     if headers.get(CONTENT_ENCODING.encode(), b"identity").lower() != b"identity":
         return 415, "the body has a content encoding; send it without one"
+    length = headers.get(CONTENT_LENGTH.encode(), b"0")
+    if length.isdigit() and int(length) > most:
+        return 413, _too_large(most)
     try:
-        seconds_left(headers)
+        deadline = seconds_in(headers.get(REQUEST_TIMEOUT.encode(), b"").decode("latin-1"))
     except InvalidInstance as error:
         return 400, str(error)
-    length = headers.get(CONTENT_LENGTH.encode(), b"0")
-    is_large = length.isdigit() and int(length) > most
-    return (413, _too_large(most)) if is_large else None
+    return _Asked(scope, headers, deadline)
 
 
 def _too_large(most: int) -> str:
