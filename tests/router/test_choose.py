@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from knoll.router.choose import Choice, choose
+from knoll.router.points import Points
 from knoll.router.policy import Policies, RoutingPolicy
 from knoll.router.proxy import Question, question_of, to_compare
 from knoll.router.targets import Target, targets_of
@@ -25,9 +26,14 @@ def shared(percent: int) -> tuple[Target, Target]:
 
 
 def chosen(
-    percent: int, headers: dict[str, str] | None = None, policy: RoutingPolicy = STICKY, chance: float = 0.0
+    percent: int,
+    headers: dict[str, str] | None = None,
+    policy: RoutingPolicy = STICKY,
+    chance: float = 0.0,
+    points: Points | None = None,
 ) -> Choice:
-    found = choose(policy, shared(percent), headers or {}, lambda: chance)
+    points = points or Points(Random(1))
+    found = choose(policy, shared(percent), headers or {}, points, lambda: chance)
     assert found is not None
     return found
 
@@ -65,7 +71,7 @@ def test_with_each_newest_revision_all_sessions_begin_anew() -> None:
 
     def sessions(newest: str, user: str, percent: int) -> str:
         targets = (Target(newest, percent), Target("old", 100 - percent))
-        found = choose(STICKY, targets, {"x-user": user}, lambda: 0.0)
+        found = choose(STICKY, targets, {"x-user": user}, Points(Random(1)), lambda: 0.0)
         return found.session if found else ""
 
     assert sessions("new", "ann", 10) == sessions("new", "ann", 90)
@@ -85,13 +91,29 @@ def test_visitors_of_one_model_are_others_for_another() -> None:
     assert within_bounds(both, 1000, 25)
 
 
-@given(st.integers(0, 100), st.integers(0, 2**32))
-def test_requests_without_a_key_go_by_chance_in_the_right_shares(percent: int, seed: int) -> None:
-    random = Random(seed)
-    found = [choose(STICKY, shared(percent), {}, random.random) for _ in range(400)]
-    new = sum(1 for one in found if one and one.answers.revision == "new")
-    assert within_bounds(new, 400, percent)
+@given(st.integers(0, 100), st.integers(0, 2**32), st.integers(0, 250))
+def test_of_any_hundred_requests_in_a_row_each_version_gets_its_share(
+    percent: int, seed: int, begin: int
+) -> None:
+    """Not on average alone, whatever other models get between."""
+    random, points, other = Random(seed), Points(Random(seed)), RoutingPolicy("faces")
+    found = []
+    for _ in range(begin + 100):
+        if random.random() < 0.3:
+            choose(other, shared(50), {}, points, random.random)
+        found.append(choose(STICKY, shared(percent), {}, points, random.random))
+    names = [one.answers.revision for one in found[begin:] if one]
+    assert (names.count("new"), names.count("old")) == (percent, 100 - percent)
     assert {one.session for one in found if one} == {""}
+
+
+def test_the_order_of_the_shares_has_no_rhythm_and_is_another_in_each_trial() -> None:
+    points = Points(Random(1))
+    first, again, second = (
+        [points.next("digits", newest) < 50 for _ in range(100)] for newest in ("r2", "r2", "r3")
+    )
+    assert first == again != second
+    assert 30 < sum(one != other for one, other in pairwise(first)) < 70
 
 
 def test_a_cookie_or_a_header_tells_visitors_apart() -> None:
@@ -113,20 +135,22 @@ def test_a_cookie_or_a_header_tells_visitors_apart() -> None:
 def test_a_revision_at_zero_percent_answers_nobody() -> None:
     random = Random(1)
     for percent, name in ((0, "old"), (100, "new")):
-        found = {choose(STICKY, shared(percent), {}, random.random) for _ in range(500)}
+        points = Points(random)
+        found = {choose(STICKY, shared(percent), {}, points, random.random) for _ in range(200)}
         assert {one.answers.revision for one in found if one} == {name}
         assert on_new(percent) == (set(USERS) if percent else set())
 
 
 def test_without_traffic_nobody_answers() -> None:
-    assert choose(STICKY, (), {}, lambda: 0.0) is None
-    assert choose(STICKY, (Target("new", 0),), {}, lambda: 0.0) is None
+    for targets in ((), (Target("new", 0),)):
+        assert choose(STICKY, targets, {}, Points(Random(1)), lambda: 0.0) is None
 
 
 @given(st.integers(1, 100), st.integers(0, 2**32))
 def test_a_shadow_answers_nobody_and_gets_its_share_of_copies(shadow: int, seed: int) -> None:
     random, policy = Random(seed), RoutingPolicy("digits", shadow=shadow)
-    found = [choose(policy, shared(0), {}, random.random) for _ in range(400)]
+    points = Points(random)
+    found = [choose(policy, shared(0), {}, points, random.random) for _ in range(400)]
     assert {one.answers.revision for one in found if one} == {"old"}
     copied = [one.copied_to for one in found if one and one.copied_to]
     assert {one.revision for one in copied} <= {"new"}
@@ -147,7 +171,7 @@ def test_who_answers_gets_no_copy() -> None:
     policy = RoutingPolicy("digits", shadow=100)
     assert chosen(100, policy=policy).copied_to is None
     assert chosen(50, policy=policy, chance=0.9).copied_to is None
-    alone = choose(policy, (Target("new", 100),), {}, lambda: 0.0)
+    alone = choose(policy, (Target("new", 100),), {}, Points(Random(1)), lambda: 0.0)
     assert alone == Choice(Target("new", 100))
 
 
@@ -177,14 +201,11 @@ def test_copies_are_made_only_while_a_version_is_on_trial() -> None:
 
 def test_what_is_compared_is_asked_of_the_other_version_too() -> None:
     """Whichever answers, and as often as the policy says; of a sticky visitor all requests or none."""
-    policy = RoutingPolicy("digits", compare=5)
-    for chance, copied_to in ((0.04, "old"), (0.06, None)):
-        found = choose(policy, shared(50), {}, iter([0.0, chance]).__next__)
-        assert found is not None
-        assert (found.answers.revision, found.copied_to and found.copied_to.revision) == ("new", copied_to)
-    other = choose(policy, shared(50), {}, iter([0.9, 0.0]).__next__)
-    assert other is not None
-    assert (other.answers.revision, other.copied_to and other.copied_to.revision) == ("old", "new")
+    policy, points = RoutingPolicy("digits", compare=5), Points(Random(1))
+    for chance, is_copied in ((0.04, True), (0.06, False)):
+        found = [chosen(50, policy=policy, chance=chance, points=points) for _ in range(100)]
+        pairs = {(one.answers.revision, one.copied_to and one.copied_to.revision) for one in found}
+        assert pairs == ({("new", "old"), ("old", "new")} if is_copied else {("new", None), ("old", None)})
     sticky = RoutingPolicy("digits", "header:x-user", compare=50)
     found_by = [chosen(20, {"x-user": "ada"}, sticky, chance=one).copied_to for one in (0.0, 0.999)]
     assert found_by[0] == found_by[1]

@@ -25,6 +25,7 @@ from knoll.request_limits import ByteBudget
 from knoll.router.choose import choose
 from knoll.router.copies import Copies
 from knoll.router.known import KnownCluster
+from knoll.router.points import Points
 from knoll.router.policy import Policies
 from knoll.router.proxy import CONNECT_WITHIN, Question, forward
 from knoll.router.relay import in_error, relay, unavailable, why_no_answer
@@ -46,6 +47,7 @@ class Router:
     ) -> None:
         self._known, self._bodies, self._resolver = known, bodies, resolver
         self._random, self._policies, self.copies = random or Random(), Policies(), Copies()
+        self._points = Points(self._random)
         routes = [Route(path, self._relay, methods=["POST"]) for path in POSTED]
         routes += [Route(path, self._relay, methods=["GET"]) for path in READ]
         self.app = Starlette(routes=[Route(LIVE, _live), *routes], lifespan=self._lifespan)
@@ -76,7 +78,7 @@ class Router:
             return in_error(404, f"no model {name!r} is served here")
         targets = targets_of(traffic_of(isvc))
         policy = self._policies.of(name, document).of_path(request.url.path)
-        choice = choose(policy, targets, request.headers, self._random.random)
+        choice = choose(policy, targets, request.headers, self._points, self._random.random)
         if choice is None:
             return unavailable(f"no version of {name} has been ready yet")
         ask, copy = partial(self._ask, isvc, len(targets)), partial(self._send, isvc)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 
+from knoll.router.points import Points
 from knoll.router.policy import RoutingPolicy
 from knoll.router.targets import Target
 from knoll.router.visitor import Visitor, find_visitor
@@ -27,14 +28,20 @@ class Choice:
 
 
 def choose(
-    policy: RoutingPolicy, targets: Sequence[Target], headers: Mapping[str, str], chance: Callable[[], float]
+    policy: RoutingPolicy,
+    targets: Sequence[Target],
+    headers: Mapping[str, str],
+    points: Points,
+    chance: Callable[[], float],
 ) -> Choice | None:
     """What becomes of a request with these headers, whose names are in lower case. The newest Revision is the
-    first target; `chance` gives numbers from 0 up to 1. None if no target has traffic."""
-    visitor = find_visitor(policy.model, policy.sticky, headers) if policy.sticky else None
-    answers = _at(visitor.point if visitor else chance() * 100, targets)
-    if answers is None:
+    first target. Without a visitor, `points` decide who answers, and `chance`, numbers from 0 up to 1, who
+    gets a copy. None if no target has traffic."""
+    if not any(one.percent for one in targets):
         return None
+    visitor = find_visitor(policy.model, policy.sticky, headers) if policy.sticky else None
+    point = visitor.point if visitor else points.next(policy.model, targets[0].revision)
+    answers = _at(point, targets)
     copied_to = _copied_to(policy, targets, answers, visitor, chance)
     return Choice(answers, copied_to, _session(visitor, targets[0]) if visitor else "")
 
@@ -45,14 +52,14 @@ def _session(visitor: Visitor, newest: Target) -> str:
     return sha256(f"{visitor.session}\n{newest.revision}".encode()).hexdigest()[:_SESSION_DIGITS]
 
 
-def _at(point: float, targets: Sequence[Target]) -> Target | None:
+def _at(point: float, targets: Sequence[Target]) -> Target:
     """The target that has the point; the percentages need not make 100."""
     whole, end = sum(one.percent for one in targets), 0
     for one in targets:
         end += one.percent
         if point * whole < end * 100:
             return one
-    return None
+    raise AssertionError("unreachable")
 
 
 def _copied_to(

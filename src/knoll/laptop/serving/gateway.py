@@ -27,6 +27,7 @@ from knoll.paths import FEEDBACK, LIVE, MODELS, POSTED, READ, READY, SERVER
 from knoll.request_limits import ByteBudget
 from knoll.router.choose import Choice, choose
 from knoll.router.copies import Copies
+from knoll.router.points import Points
 from knoll.router.policy import Policies
 from knoll.router.proxy import Question, forward
 from knoll.router.relay import in_error, relay, unavailable, why_no_answer
@@ -55,6 +56,7 @@ class Gateway:
     ) -> None:
         self._autoscaler, self._random, self._patience = autoscaler, random or Random(), patience
         self._bodies, self._policies, self.copies = bodies, Policies(), Copies()
+        self._points = Points(self._random)
         self._example_of, self._examples = example_of, dict[tuple[str, str], Any]()
         self.asked: Counter[str] = Counter()
 
@@ -126,7 +128,7 @@ class Gateway:
             return next((Choice(one) for one in traffic if one.tag == route.tag), None)
         policy = self._policies.of(route.name, self._autoscaler.models.get(route.name))
         policy = policy.of_path(request.url.path)
-        return choose(policy, traffic, request.headers, self._random.random)
+        return choose(policy, traffic, request.headers, self._points, self._random.random)
 
     async def _ask(self, target: Target, question: Question) -> Response:
         """Forward the request. It is tried once more only if there was no connection: a replica that ended
