@@ -54,19 +54,23 @@ class Serving:
 
 @contextmanager
 def serving(
-    model: str, files: Mapping[str, bytes], memory: MemoryShares = _MEMORY, **named: Any
+    model: str,
+    files: Mapping[str, bytes],
+    memory: MemoryShares = _MEMORY,
+    name: str = "v000001",
+    **named: Any,
 ) -> Iterator[Serving]:
-    """A predictor of these files. `named` goes to `new_server`."""
+    """A predictor of the version with that name, and these files. `named` goes to `new_server`."""
     store, clock = MemoryStore(), MemoryClock()
-    folder = f"s3://models/models/{model}/v000001/"
-    for name, body in files.items():
-        store.put(folder + name, body)
+    folder = f"s3://models/models/{model}/{name}/"
+    for file, body in files.items():
+        store.put(folder + file, body)
     platform = memory_platform(clock, store=store)
     version, graph = load(lambda: fetch_version(store, folder, model), threads=1)
-    feedback = Feedback(model, "v000001", version.signature, "a" * 64, LabelBook(), clock.now)
+    feedback = Feedback(model, name, version.signature, "a" * 64, LabelBook(), clock.now)
     served = Served(model, version, graph, Usual(version), feedback)
-    observer = Observer(model, "v000001", platform, served.bins, served.facets)
-    headers = {VERSION: "v000001", DIGEST: version.digest}
+    observer = Observer(model, name, platform, served.bins, served.facets)
+    headers = {VERSION: name, DIGEST: version.digest}
     server = new_server(served, headers, observer, StartTimes(), workers=2, memory=memory, **named)
     with socket.create_server(("127.0.0.1", 0)) as listening:
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)

@@ -18,10 +18,13 @@ from knoll.adapters.memory.clock import MemoryClock
 from knoll.adapters.memory.cluster import MemoryCluster
 from knoll.errors import Unavailable
 from knoll.kube.labels import part_labels
+from knoll.media_types import GRPC
+from knoll.paths import MODEL_INFER
 from knoll.ports import Document
 from knoll.request_limits import BODIES_LIMIT, BODY_LIMIT, ByteBudget
 from knoll.router.app import Router
 from knoll.router.known import KnownCluster
+from knoll.rpc.framing import frame
 from support.models import model_document
 
 PATH = "/v1/models/digits:predict"
@@ -58,9 +61,12 @@ class Gateway:
                 version = gateway.hosts.get(self.headers["host"].partition(".")[0])
                 gateway.asked[version or "nobody"] += 1
                 told = {name.lower(): one for name, one in self.headers.items()}
+                is_call = told.get("content-type") == "application/grpc"
                 answer = json.dumps(told).encode() if version else b""
-                self.send_response(gateway.status if version else 404)
+                self.send_response(gateway.status if version or is_call else 404)
                 self.send_header("content-length", str(len(answer)))
+                if is_call and not version:
+                    self.send_header("grpc-status", "12")  # as Envoy says it to a call
                 if version:
                     self.send_header("x-model-version", version)
                 self.end_headers()
@@ -182,6 +188,28 @@ def test_a_tag_that_is_gone_costs_no_request(gateway: Gateway) -> None:
         assert gateway.asked["v2"] - before == 5
         world.share(None)
         assert ask(http).headers["x-knoll-revision"] in ("r1", "r2")
+
+
+def call(http: TestClient, message: bytes = b"\x0a\x06digits", **headers: str) -> Any:
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return http.post(MODEL_INFER, content=frame(message), headers={"content-type": GRPC, **named})
+
+
+def test_a_call_goes_the_way_of_a_request_that_names_its_model(gateway: Gateway) -> None:
+    """Visitors stay; what knows no such tag has not had the call; what is not served is told in its words."""
+    world = World(gateway, sticky="header:x-user")
+    world.share(50)
+    with client(world) as http:
+        versions = {user: ask(http, x_user=f"user-{user}").headers["x-model-version"] for user in range(20)}
+        answers = {user: call(http, x_user=f"user-{user}") for user in range(20)}
+        assert {user: one.headers["x-model-version"] for user, one in answers.items()} == versions
+        assert {one.headers["grpc-status"] for one in answers.values()} == {"0"}
+        assert len(answers[0].json()["x-knoll-session"]) == 32
+        gateway.hosts = {"digits-predictor": "v2"}
+        assert {call(http).headers["x-model-version"] for _ in range(5)} == {"v2"}
+        other = call(http, b"\x0a\x01x")
+        assert (other.status_code, other.headers["grpc-status"]) == (200, "5")
+        assert "no model 'x' is served here" in other.headers["grpc-message"]
 
 
 def test_what_was_known_counts_while_the_api_server_is_away(gateway: Gateway) -> None:

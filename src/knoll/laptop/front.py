@@ -20,6 +20,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from knoll.calls import with_calls
 from knoll.errors import Unavailable
 from knoll.events.event import EVENT_LIMIT
 from knoll.http_connection import server_config
@@ -95,7 +96,7 @@ class Front:
         doors = Middleware(Doors, origins=origins, token=token)
         app = Starlette(
             routes=[*own, *routes],
-            middleware=[doors],
+            middleware=[doors, Middleware(with_calls)],
             exception_handlers={HTTPException: _in_json},
             lifespan=self._live,
         )

@@ -1,11 +1,12 @@
 """The router of a cluster: it stands before the tagged routes of Models with sticky visitors, a shadow, or
 comparison.
 
-It is one Knative Service in a namespace, and scales to zero. The path of a request names the Model, and the
-status of its InferenceService the shares. The router keeps nothing, so any number of replicas agree.
+It is one Knative Service in a namespace, and scales to zero. The path of a request names the Model; a call of
+gRPC names it in its message. The status of its InferenceService has the shares. The router keeps nothing, so
+any number of replicas agree.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
 from random import Random
@@ -16,20 +17,23 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from knoll.calls import with_calls
+from knoll.calls.naming import called_model
 from knoll.errors import Unavailable
 from knoll.headers import HEADERS_OF_AIOHTTP, VERSION
 from knoll.kube.predictors import predictor_status, tagged_url, traffic_of
-from knoll.paths import LIVE, POSTED, READ
+from knoll.paths import LIVE, MODEL_INFER, POSTED, READ
 from knoll.ports import Document
 from knoll.request_limits import ByteBudget
 from knoll.router.choose import choose
 from knoll.router.copies import Copies
-from knoll.router.known import KnownCluster
+from knoll.router.known import KnownCluster, Snapshot
 from knoll.router.points import Points
 from knoll.router.policy import Policies
-from knoll.router.proxy import CONNECT_WITHIN, Question, forward
-from knoll.router.relay import in_error, relay, unavailable, why_no_answer
+from knoll.router.proxy import CONNECT_WITHIN, Deliver, Question, forward
+from knoll.router.relay import Picked, Relayed, in_error, unavailable, why_no_answer
 from knoll.router.targets import Target, targets_of
+from knoll.rpc.framing import STATUS, UNIMPLEMENTED
 
 __all__ = ["Router"]
 
@@ -50,7 +54,8 @@ class Router:
         self._points = Points(self._random)
         routes = [Route(path, self._relay, methods=["POST"]) for path in POSTED]
         routes += [Route(path, self._relay, methods=["GET"]) for path in READ]
-        self.app = Starlette(routes=[Route(LIVE, _live), *routes], lifespan=self._lifespan)
+        routes += [Route(MODEL_INFER, self._call, methods=["POST"]), Route(LIVE, _live)]
+        self.app = with_calls(Starlette(routes=routes, lifespan=self._lifespan))
 
     @asynccontextmanager
     async def _lifespan(self, _: Starlette) -> AsyncIterator[None]:
@@ -68,45 +73,76 @@ class Router:
                 await self.copies.close()
 
     async def _relay(self, request: Request) -> Response:
-        name = request.path_params["model"]
+        return await self._relayed(request, lambda _: request.path_params["model"])
+
+    async def _call(self, request: Request) -> Response:
+        return await self._relayed(request, called_model)
+
+    async def _relayed(self, request: Request, named: Callable[[bytes], str]) -> Response:
+        """The body is held as a whole: it may have to be sent again."""
         try:
             seen = await self._known.now()
         except Unavailable as error:
             return unavailable(f"{error}; {error.fix}")
+        pick = partial(self._pick, request, seen, named)
+        return Relayed(request, pick, self._bodies, self.copies, is_enough=lambda _: False)
+
+    def _pick(
+        self, request: Request, seen: Snapshot, named: Callable[[bytes], str], body: bytes
+    ) -> Picked | Response:
+        name = named(body)
         document, isvc = seen.models.get(name), seen.isvcs.get(name)
         if document is None or isvc is None:
             return in_error(404, f"no model {name!r} is served here")
         targets = targets_of(traffic_of(isvc))
-        policy = self._policies.of(name, document).of_path(request.url.path)
+        policy = self._policies.of(name, document).of_path(request.scope["path"])
         choice = choose(policy, targets, request.headers, self._points, self._random.random)
         if choice is None:
             return unavailable(f"no version of {name} has been ready yet")
-        ask, copy = partial(self._ask, isvc, len(targets)), partial(self._send, isvc)
-        return await relay(request, choice, ask, copy, self._bodies, self.copies)
+        return Picked(choice, partial(self._ask, isvc, len(targets)), partial(self._send, isvc))
 
-    async def _ask(self, isvc: Document, targets: int, target: Target, question: Question) -> Response:
+    async def _ask(
+        self, isvc: Document, targets: int, target: Target, question: Question, deliver: Deliver
+    ) -> None:
         """Hand the request on: by the tag, if several Revisions share the traffic and the tag is still there,
         else by the route of all traffic."""
-        if targets > 1 and (answer := await self._by_tag(isvc, target, question)) is not None:
-            return answer
+        if targets > 1 and await self._has_answered(isvc, target, question, deliver):
+            return
+        untagged = Target(target.revision if targets == 1 else "", 0)
         try:
-            return await self._send(isvc, Target(target.revision if targets == 1 else "", 0), question)
+            await self._send(isvc, untagged, question, deliver)
         except aiohttp.ClientError as error:
-            return _unreachable(target, error)
+            await deliver(_unreachable(target, error))
 
-    async def _by_tag(self, isvc: Document, target: Target, question: Question) -> Response | None:
-        """None if the tag is gone, as after a promotion: then no predictor had the request."""
+    async def _has_answered(
+        self, isvc: Document, target: Target, question: Question, deliver: Deliver
+    ) -> bool:
+        """Ask by the tag. Not if that is gone, as after a promotion: then no predictor had the request."""
+        is_gone = False
+
+        async def deliver_if_there(answer: Response) -> None:
+            nonlocal is_gone
+            is_gone = _is_nobodys(answer)
+            if not is_gone:
+                await deliver(answer)
+
         try:
-            answer = await self._send(isvc, target, question)
+            await self._send(isvc, target, question, deliver_if_there)
         except aiohttp.ClientConnectorError:
-            return None
+            return False
         except aiohttp.ClientError as error:
-            return _unreachable(target, error)
-        return None if answer.status_code == 404 and VERSION not in answer.headers else answer
+            await deliver(_unreachable(target, error))
+        return not is_gone
 
-    async def _send(self, isvc: Document, target: Target, question: Question) -> Response:
+    async def _send(self, isvc: Document, target: Target, question: Question, deliver: Deliver) -> None:
         address = tagged_url(predictor_status(isvc), target.tag)
-        return await forward(self._http, address.rstrip("/"), target.revision, question)
+        await forward(self._http, address.rstrip("/"), target.revision, question, deliver)
+
+
+def _is_nobodys(answer: Response) -> bool:
+    """Whether Knative's gateway says that it knows no such host; to a call it says so in words of gRPC."""
+    is_unknown = answer.status_code == 404 or answer.headers.get(STATUS) == str(UNIMPLEMENTED)
+    return is_unknown and VERSION not in answer.headers
 
 
 def _unreachable(target: Target, error: aiohttp.ClientError) -> Response:

@@ -11,7 +11,7 @@ from typing import Any
 
 from knoll.errors import InvalidInstance
 
-__all__ = ["NUMBERS", "MessageField", "Packed", "Schema", "decode", "encode", "numbers"]
+__all__ = ["NUMBERS", "MessageField", "Packed", "Schema", "decode", "encode", "first_text", "numbers"]
 
 NUMBERS = {  # the kinds of numbers, and their codes in numpy
     "bool": "?",
@@ -60,6 +60,14 @@ def decode(body: memoryview, message: str, schema: Schema) -> dict[str, Any]:
 def encode(value: Mapping[str, Any], message: str, schema: Schema) -> bytes:
     """The message as bytes. Without need, zeros and empty texts are left out."""
     return b"".join(_encoded(value, message, schema))
+
+
+def first_text(body: memoryview, number: int) -> str:
+    """The first field with that number, a string. Raises InvalidInstance if the message ends before it."""
+    for found, wire, value in _MessageReader({})._fields(body):
+        if found == number and wire == _BYTES:
+            return _text(value)
+    raise _broken(f"it has no field {number}")
 
 
 def numbers(parts: Packed, kind: str) -> Any:
@@ -141,12 +149,14 @@ class _MessageReader:
     def _made(self, value: memoryview, kind: str) -> Any:
         if kind == "bytes":
             return value
-        if kind != "string":
-            return self.read(value, kind)
-        try:
-            return str(value, "utf-8")
-        except UnicodeDecodeError as error:
-            raise _broken("a text is not UTF-8") from error
+        return _text(value) if kind == "string" else self.read(value, kind)
+
+
+def _text(value: memoryview) -> str:
+    try:
+        return str(value, "utf-8")
+    except UnicodeDecodeError as error:
+        raise _broken("a text is not UTF-8") from error
 
 
 def _varint(body: memoryview, at: int) -> tuple[int, int]:

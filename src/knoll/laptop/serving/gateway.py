@@ -1,5 +1,6 @@
 """Answers the V1 and V2 predict requests of a laptop: path, tag and traffic weights lead each to the replica
-of one Revision. `router.choose` decides which Revision that is, and whether another one gets a copy.
+of one Revision. A call of gRPC names its model in its message. `router.choose` decides which Revision it is,
+and whether another one gets a copy.
 
 If a model sleeps, the request waits while its replica starts. Some questions wake nothing: which models
 there are, and whether one is ready. A model is ready when all Revisions that get its requests are. A sleeping
@@ -20,17 +21,19 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route as HttpRoute
 
+from knoll.calls.naming import called_model
 from knoll.kube.predictors import traffic_of
 from knoll.laptop.serving.autoscaler import Autoscaler
 from knoll.laptop.serving.route import Route, answering, find_route, why_absent, why_unavailable
-from knoll.paths import FEEDBACK, LIVE, MODELS, POSTED, READ, READY, SERVER
+from knoll.paths import FEEDBACK, LIVE, MODEL_INFER, MODELS, POSTED, READ, READY, SERVER
 from knoll.request_limits import ByteBudget
 from knoll.router.choose import Choice, choose
 from knoll.router.copies import Copies
 from knoll.router.points import Points
 from knoll.router.policy import Policies
-from knoll.router.proxy import Question, forward
-from knoll.router.relay import in_error, relay, unavailable, why_no_answer
+from knoll.router.proxy import Deliver, Question, forward
+from knoll.router.relay import Picked, Relayed, in_error, unavailable, why_no_answer
+from knoll.router.request_body import WHOLE
 from knoll.router.targets import Target, targets_of
 
 __all__ = ["Gateway"]
@@ -73,6 +76,7 @@ class Gateway:
         """V1 and V2 at the root, and the same below /<isvc>-predictor and /<tag>-<isvc>-predictor."""
         calls: list[tuple[str, str, Callable[[Request], Awaitable[Response]]]] = [
             *(("POST", path, self._predict) for path in POSTED),
+            ("POST", MODEL_INFER, self._call),
             ("GET", MODELS[0], self._models),
             ("GET", SERVER, _metadata),
             ("GET", LIVE, _live),
@@ -116,21 +120,30 @@ class Gateway:
         route = self._route(request)
         if isinstance(route, Response):
             return route
-        choice = self._choice(route, request)
-        if choice is None:
-            return unavailable(why_unavailable(route))
-        return await relay(request, choice, self._ask, self._ask, self._bodies, self.copies)
+        return Relayed(request, lambda _: self._pick(route, request), self._bodies, self.copies)
 
-    def _choice(self, route: Route, request: Request) -> Choice | None:
+    async def _call(self, request: Request) -> Response:
+        def pick(begun: bytes) -> Picked | Response:
+            route = self._routed("", called_model(begun))
+            return route if isinstance(route, Response) else self._pick(route, request)
+
+        def is_enough(begun: bytes) -> bool:
+            return len(begun) > WHOLE and called_model(begun) != ""
+
+        return Relayed(request, pick, self._bodies, self.copies, is_enough)
+
+    def _pick(self, route: Route, request: Request) -> Picked | Response:
         """Who answers. Behind a tag there is one Revision, whatever its percentage is."""
         traffic = targets_of(traffic_of(route.isvc))
         if route.tag:
-            return next((Choice(one) for one in traffic if one.tag == route.tag), None)
-        policy = self._policies.of(route.name, self._autoscaler.models.get(route.name))
-        policy = policy.of_path(request.url.path)
-        return choose(policy, traffic, request.headers, self._points, self._random.random)
+            choice = next((Choice(one) for one in traffic if one.tag == route.tag), None)
+        else:
+            policy = self._policies.of(route.name, self._autoscaler.models.get(route.name))
+            policy = policy.of_path(request.scope["path"])
+            choice = choose(policy, traffic, request.headers, self._points, self._random.random)
+        return Picked(choice, self._ask, self._ask) if choice else unavailable(why_unavailable(route))
 
-    async def _ask(self, target: Target, question: Question) -> Response:
+    async def _ask(self, target: Target, question: Question, deliver: Deliver) -> None:
         """Forward the request. It is tried once more only if there was no connection: a replica that ended
         may have ended because of it."""
         revision = target.revision
@@ -138,19 +151,19 @@ class Gateway:
             async with self._autoscaler.acquire(revision, self._patience) as address:
                 self.asked[revision] += 1
                 try:
-                    return await forward(self._autoscaler.http, address, revision, question)
+                    await forward(self._autoscaler.http, address, revision, question, deliver)
+                    return
                 except aiohttp.ClientError as error:
                     await self._autoscaler.check_connection(revision)
-                    if not isinstance(error, aiohttp.ClientConnectorError):
-                        return in_error(
-                            502,
-                            f"{revision} ended while it worked on this request, which is not sent again: "
-                            f"{why_no_answer(error)}; see its log",
-                        )
-                    if is_last:
-                        why = why_no_answer(error)
-                        return in_error(502, f"{revision} cannot be reached: {why}; see its log")
-        raise AssertionError("unreachable")
+                    why = f"{why_no_answer(error)}; see its log"
+                    if isinstance(error, aiohttp.ClientConnectorError):
+                        told = f"cannot be reached: {why}"
+                    else:
+                        told = f"ended while it worked on this request, which is not sent again: {why}"
+                        is_last = True
+            if is_last:
+                await deliver(in_error(502, f"{revision} {told}"))
+                return
 
     async def _describe(self, request: Request) -> Response:
         """Whether the model is ready, and a valid request for it. It wakes nothing: the signature of the
@@ -178,8 +191,10 @@ class Gateway:
     def _route(self, request: Request) -> Route | Response:
         if request.scope["raw_path"].count(b"/") != request.scope["path"].count("/"):
             return in_error(404, "the name of a model holds no slash, encoded or not")
+        return self._routed(request.path_params.get("hostname", ""), request.path_params.get("model", ""))
+
+    def _routed(self, host: str, model: str) -> Route | Response:
         isvcs = self._autoscaler.isvcs
-        host, model = request.path_params.get("hostname", ""), request.path_params.get("model", "")
         route = find_route(isvcs, host, model)
         if route is not None:
             absent = why_absent(route)
