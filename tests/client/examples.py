@@ -26,6 +26,11 @@ async def ask_at_once(url: str, folder: Path) -> list[str]:
     return [answer.label for answer in answers]
 
 
+def ask_by_grpc(url: str, pixels: np.ndarray) -> list[str]:
+    with Client(url, transport="grpc") as client:
+        return [answer.label for answer in client.model("digits").predict(pixels)]
+
+
 async def ask_with_kserve(url: str, pixels: np.ndarray) -> np.ndarray:
     tensor = InferInput("image", list(pixels.shape), "FP32")
     tensor.set_data_from_numpy(pixels, binary_data=True)

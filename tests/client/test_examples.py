@@ -44,6 +44,8 @@ def test_the_examples_in_python(digits: str, folder: Path, capsys: pytest.Captur
     assert re.fullmatch(r"7 0\.98\d+ v000001", first)
     assert batch == ["7", "1"]
     assert asyncio.run(examples.ask_at_once(digits, folder)) == ["1", "7"]
+    pixels = np.stack([np.zeros((1, 4, 4)), np.ones((1, 4, 4))])
+    assert examples.ask_by_grpc(digits, pixels) == ["1", "7"]
 
 
 def test_the_example_with_the_sdk_of_kserve(digits: str) -> None:

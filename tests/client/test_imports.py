@@ -3,7 +3,7 @@
 from predict.test_imports import ran
 
 _MODULES = 330
-_HEAVY = ("PIL", "boto3", "kserve", "numpy", "onnxruntime", "pydantic", "torch", "typer", "uvicorn")
+_HEAVY = ("PIL", "boto3", "grpc", "kserve", "numpy", "onnxruntime", "pydantic", "torch", "typer", "uvicorn")
 
 
 def test_a_client_imports_little() -> None:

@@ -1,32 +1,32 @@
 """The client that awaits. It belongs to one event loop, and tasks may share it."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
-from typing import Any, Self, TypeVar
+from collections.abc import Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import httpx
 
-from knoll.client.address import found_url
+from knoll.client.base import ClientBase
 from knoll.client.metadata import Metadata
 from knoll.client.predictions import PredictionList
-from knoll.client.steps import Done, Heard, Patience, Steps, Try, next_step
+from knoll.client.steps import Done, Heard, Steps, Try, next_step
 from knoll.client.talk import Label, LabelsCounted, Talk, names_of_models
-from knoll.client.transport import request_of, settings_of_http, unheard
+from knoll.client.transport import request_of, unheard
+
+if TYPE_CHECKING:
+    from knoll.client.channels import AsyncChannel
 
 __all__ = ["AsyncClient", "AsyncModelHandle"]
 
 _T = TypeVar("_T")
 
 
-class AsyncClient:
+class AsyncClient(ClientBase):
     """See `Client`."""
 
-    def __init__(
-        self, url: str = "", *, timeout: float = 60.0, headers: Mapping[str, str] | None = None
-    ) -> None:
-        self.url = url or found_url()
-        self._patience = Patience(timeout)
-        self._http = httpx.AsyncClient(**settings_of_http(self.url, headers or {}))
+    def _open(self, settings: dict[str, Any]) -> None:
+        self._http = httpx.AsyncClient(**settings)
 
     async def __aenter__(self) -> Self:
         return self
@@ -37,6 +37,8 @@ class AsyncClient:
     async def close(self) -> None:
         """See `Client.close`."""
         await self._http.aclose()
+        if "_channel" in vars(self):
+            await self._channel.close()
 
     async def models(self) -> list[str]:
         """See `Client.models`."""
@@ -44,7 +46,7 @@ class AsyncClient:
 
     def model(self, name: str) -> "AsyncModelHandle":
         """See `Client.model`."""
-        return AsyncModelHandle(self, Talk(name, self._patience))
+        return AsyncModelHandle(self, self._talk(name))
 
     async def take(self, steps: Steps[_T]) -> _T:
         """See `Client.take`. Files and pictures are read in threads."""
@@ -54,7 +56,15 @@ class AsyncClient:
             step = await asyncio.to_thread(next_step, steps, heard)
         return step.value
 
+    @cached_property
+    def _channel(self) -> "AsyncChannel":
+        from knoll.client.channels import AsyncChannel
+
+        return AsyncChannel(self.url, self._headers)
+
     async def _try(self, step: Try) -> Heard:
+        if step.call.is_of_grpc:
+            return await self._channel.take(step)
         has_begun, request = False, request_of(self.url, step)
         try:
             async with asyncio.timeout(step.seconds), self._http.stream(**request) as answer:

@@ -2,36 +2,38 @@
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import httpx
 
-from knoll.client.address import found_url
+from knoll.client.base import ClientBase
+from knoll.client.forms import ByRest
 from knoll.client.metadata import Metadata
 from knoll.client.predictions import PredictionList
-from knoll.client.steps import Done, Heard, Patience, Pause, Steps, Try, next_step
+from knoll.client.steps import Done, Heard, Pause, Steps, Try, next_step
 from knoll.client.talk import Label, LabelsCounted, Talk, names_of_models
-from knoll.client.transport import request_of, settings_of_http, unheard
+from knoll.client.transport import request_of, unheard
+
+if TYPE_CHECKING:
+    from knoll.client.channels import Channel
 
 __all__ = ["Client", "ModelHandle"]
 
 _T = TypeVar("_T")
 
 
-class Client:
+class Client(ClientBase):
     """A client of the platform at `url`: a gateway or a predictor. If empty, it is KNOLL_URL, or the platform
     that runs on this machine. `timeout` are the seconds that an answer may take with all tries, and with the
-    start of a model that sleeps. `headers` go with each request.
+    start of a model that sleeps. `headers` go with each request. With the `transport` "grpc", tensors go by
+    gRPC, with "rest" by HTTP, with "auto" as the URL says: by gRPC if it begins with grpc:// or grpcs://.
 
-    Raises NotFound if no platform is found.
+    Raises NotFound if no platform is found, and Rejected if that is no URL, or none for gRPC.
     """
 
-    def __init__(
-        self, url: str = "", *, timeout: float = 60.0, headers: Mapping[str, str] | None = None
-    ) -> None:
-        self.url = url or found_url()
-        self._patience = Patience(timeout)
-        self._http = httpx.Client(**settings_of_http(self.url, headers or {}))
+    def _open(self, settings: dict[str, Any]) -> None:
+        self._http = httpx.Client(**settings)
+        self._channel = None if isinstance(self._form, ByRest) else _channel(self.url, self._headers)
 
     def __enter__(self) -> Self:
         return self
@@ -42,6 +44,8 @@ class Client:
     def close(self) -> None:
         """Close its connections."""
         self._http.close()
+        if self._channel:
+            self._channel.close()
 
     def models(self) -> list[str]:
         """The names of the models. Raises Unavailable, KnollError."""
@@ -49,7 +53,7 @@ class Client:
 
     def model(self, name: str) -> "ModelHandle":
         """A handle of the model; nothing is asked yet."""
-        return ModelHandle(self, Talk(name, self._patience))
+        return ModelHandle(self, self._talk(name))
 
     def take(self, steps: Steps[_T]) -> _T:
         """The result of the steps. Raises what they raise."""
@@ -65,6 +69,8 @@ class Client:
         return None
 
     def _try(self, step: Try) -> Heard:
+        if self._channel and step.call.is_of_grpc:
+            return self._channel.take(step)
         has_begun, end = False, time.monotonic() + step.seconds
         try:
             with self._http.stream(**request_of(self.url, step)) as answer:
@@ -73,6 +79,12 @@ class Client:
                 return Heard(answer.status_code, dict(answer.headers), body)
         except httpx.HTTPError as error:
             return unheard(error, has_begun)
+
+
+def _channel(url: str, headers: Mapping[str, str]) -> "Channel":
+    from knoll.client.channels import Channel
+
+    return Channel(url, headers)
 
 
 def _until(end: float, answer: httpx.Response) -> Iterator[bytes]:

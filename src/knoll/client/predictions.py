@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from knoll.client.reading import array_of, kind_of, picture_of, predictions_in, probabilities_of
-from knoll.client.tensors import outputs_of
+from knoll.client.tensors import Batches, Meanings
 from knoll.errors import KnollError
 from knoll.headers import CONTENT_TYPE, PREDICTION, SERVER_TIMING, VERSION, WARNINGS
 from knoll.server_timing import read_timing
@@ -136,10 +136,9 @@ def from_v1(body: bytes, headers: Mapping[str, str]) -> PredictionList:
     return _listed(headers, [(one, None) for one in predictions_in(body, headers.get(CONTENT_TYPE, ""))])
 
 
-def from_tensors(body: bytes, headers: Mapping[str, str]) -> PredictionList:
+def from_tensors(arrays: Batches, meanings: Meanings, headers: Mapping[str, str]) -> PredictionList:
     """The predictions of a V2 answer, as the answer describes them: a row of classes as in V1, of any other
-    output an array; of several outputs a dict. Raises KnollError if it is no answer of V2."""
-    arrays, meanings = outputs_of(body, headers)
+    output an array; of several outputs a dict."""
     columns = {name: _column(arrays[name], meanings[name]) for name in arrays}
     if len(columns) != 1:
         rows = zip(*columns.values(), strict=True)

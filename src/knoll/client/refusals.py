@@ -36,7 +36,7 @@ def checked(heard: "Heard", what: str) -> "Heard":
     said = document_of(heard)
     error = said.get("error") if isinstance(said, dict) else None
     told = error if isinstance(error, str) else heard.body[:_LONGEST].decode(errors="replace")
-    where = f"HTTP {heard.status}" if heard.status else "no answer"
+    where = heard.code or (f"HTTP {heard.status}" if heard.status else "no answer")
     kind = _KINDS.get(heard.status, InvalidInstance if 400 <= heard.status < 500 else KnollError)
     if not heard.status:
         kind = Unavailable

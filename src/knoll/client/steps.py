@@ -12,6 +12,8 @@ from itertools import count
 from typing import Any, Generic, TypeVar
 
 from knoll.client.retries import pause_before_retry
+from knoll.headers import CONTENT_TYPE
+from knoll.media_types import GRPC
 
 __all__ = ["Call", "Deadline", "Done", "Heard", "Patience", "Pause", "Steps", "Try", "answer_to", "next_step"]
 
@@ -21,25 +23,31 @@ _LEAST = 0.001  # seconds of a try
 
 @dataclass(frozen=True)
 class Call:
-    """A request to a path below the URL of a platform."""
+    """A request to a path below the URL of a platform. The body of a call of gRPC is its message."""
 
     method: str
     path: str
     body: bytes = b""
     headers: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def is_of_grpc(self) -> bool:
+        """Whether it goes by gRPC."""
+        return self.headers.get(CONTENT_TYPE) == GRPC
+
 
 @dataclass(frozen=True)
 class Heard:
     """What came of a request: status, headers with names in lower case, and body. The status is 0 if there is
     no whole answer; then the body says why, `was_sent` whether the request may have arrived, and `has_begun`
-    whether an answer began."""
+    whether an answer began. By gRPC, `code` is what was said in place of the status."""
 
     status: int
     headers: Mapping[str, str]
     body: bytes
     was_sent: bool = True
     has_begun: bool = True
+    code: str = ""
 
 
 @dataclass(frozen=True)

@@ -5,16 +5,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from knoll.client.forms import TensorForm
 from knoll.client.given import v1_body
 from knoll.client.metadata import Metadata, metadata_of
 from knoll.client.predictions import PredictionList, from_tensors, from_v1
 from knoll.client.refusals import checked, document_of
 from knoll.client.steps import Call, Deadline, Heard, Patience, Steps, Try, answer_to
-from knoll.client.tensors import has_arrays, infer_request, tensors_of
+from knoll.client.tensors import has_arrays, tensors_of
 from knoll.errors import InvalidInstance, KnollError
 from knoll.headers import CONTENT_TYPE
 from knoll.media_types import JSON
-from knoll.paths import MODEL_READY, MODELS, PREDICTED, V2_MODEL, feedback_path, path_of, predict_path
+from knoll.paths import MODELS, feedback_path, predict_path
 from knoll.request_limits import COUNTED_BEFORE
 
 __all__ = ["LabelsCounted", "Talk", "names_of_models"]
@@ -46,34 +47,36 @@ def names_of_models(patience: Patience) -> Steps[list[str]]:
 
 
 class Talk:
-    """All that is said to one model. It remembers the inputs that the model told it."""
+    """All that is said to one model, of tensors in the `form`. It remembers the inputs that the model told
+    it."""
 
-    def __init__(self, model: str, patience: Patience) -> None:
-        self._model, self._patience = model, patience
+    def __init__(self, model: str, patience: Patience, form: TensorForm) -> None:
+        self._model, self._patience, self._form = model, patience, form
         self._metadata: Metadata | None = None
 
     def ready(self) -> Steps[bool]:
         """Whether requests would be answered, by one try; a model that sleeps is ready."""
-        heard = yield Try(Call("GET", path_of(MODEL_READY, self._model)), self._patience.seconds)
-        return bool(heard.status == 200)
+        heard = yield Try(self._form.ready(self._model), self._patience.seconds)
+        return self._form.is_ready(heard)
 
     def metadata(self, deadline: Deadline | None = None) -> Steps[Metadata]:
         """The versions and tensors; this wakes the model. Raises as `checked`."""
-        call = Call("GET", path_of(V2_MODEL, self._model))
+        call = self._form.metadata(self._model)
         heard = yield from answer_to(call, deadline or self._patience.deadline())
-        self._metadata = metadata_of(document_of(checked(heard, f"metadata of {self._model}")))
+        told = self._form.metadata_in(checked(heard, f"metadata of {self._model}"))
+        self._metadata = metadata_of(told)
         return self._metadata
 
     def predict(self, given: Any) -> Steps[PredictionList]:
-        """The predictions: arrays go in binary form (V2), all else as JSON (V1). Raises as `checked`."""
+        """The predictions: arrays go as tensors (V2), all else as JSON (V1). Raises as `checked`."""
         deadline = self._patience.deadline()
         if has_arrays(given):
             inputs = (self._metadata or (yield from self.metadata(deadline))).inputs
             tensors = tensors_of(given, inputs)
             if tensors is not None:
-                call = Call("POST", path_of(PREDICTED[1], self._model), *infer_request(tensors, inputs))
+                call = self._form.infer(self._model, tensors, inputs)
                 heard = self._check_predicted((yield from answer_to(call, deadline)))
-                return from_tensors(heard.body, heard.headers)
+                return from_tensors(*self._form.outputs_in(heard), heard.headers)
         call = Call("POST", predict_path(self._model), v1_body(given), _IN_JSON)
         heard = self._check_predicted((yield from answer_to(call, deadline)))
         return from_v1(heard.body, heard.headers)

@@ -18,9 +18,10 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["has_arrays", "infer_request", "outputs_of", "tensors_of"]
+__all__ = ["Batches", "Meanings", "dtype_of", "has_arrays", "infer_request", "outputs_of", "tensors_of"]
 
-_Batches = Mapping[str, "NDArray[Any]"]
+Batches = Mapping[str, "NDArray[Any]"]  # by name
+Meanings = Mapping[str, Mapping[str, Any]]  # the parameters of each output
 _CHANNELS = (1, 3)
 
 
@@ -33,7 +34,7 @@ def has_arrays(given: Any) -> bool:
     return _is_array(given)
 
 
-def tensors_of(given: Any, inputs: Sequence[TensorInfo]) -> _Batches | None:
+def tensors_of(given: Any, inputs: Sequence[TensorInfo]) -> Batches | None:
     """The batch of each input; None if these are pixels for a model that takes a picture: V1 fits them to
     its size. Raises InvalidInstance."""
     import numpy as np
@@ -53,7 +54,7 @@ def tensors_of(given: Any, inputs: Sequence[TensorInfo]) -> _Batches | None:
     return {name: np.concatenate([row[name] for row in whole]) for name in names}
 
 
-def infer_request(tensors: _Batches, inputs: Sequence[TensorInfo]) -> tuple[bytes, Mapping[str, str]]:
+def infer_request(tensors: Batches, inputs: Sequence[TensorInfo]) -> tuple[bytes, Mapping[str, str]]:
     """Body and headers. Raises InvalidInstance if it is too large."""
     datatypes = {one.name: one.datatype for one in inputs}
     described = [
@@ -71,9 +72,7 @@ def infer_request(tensors: _Batches, inputs: Sequence[TensorInfo]) -> tuple[byte
     return bounded(body), {CONTENT_TYPE: ANY_BYTES, LENGTH_OF_JSON: str(len(head))}
 
 
-def outputs_of(
-    body: bytes, headers: Mapping[str, str]
-) -> tuple[Mapping[str, "NDArray[Any]"], Mapping[str, Any]]:
+def outputs_of(body: bytes, headers: Mapping[str, str]) -> tuple[Batches, Meanings]:
     """The outputs of an answer, and what each means, both by name. Raises KnollError if it is no answer of
     V2."""
     import numpy as np
@@ -83,7 +82,7 @@ def outputs_of(
         at = int(headers.get(LENGTH_OF_JSON, len(body)))
         for one in json.loads(body[:at])["outputs"]:
             parameters = one.get("parameters", {})
-            size, dtype = parameters.get(BINARY_SIZE), _dtype(one["datatype"])
+            size, dtype = parameters.get(BINARY_SIZE), dtype_of(one["datatype"])
             if size is None:
                 flat = np.asarray(one["data"], dtype)
             else:
@@ -94,7 +93,7 @@ def outputs_of(
     return arrays, meanings
 
 
-def _named(inputs: Sequence[TensorInfo], given: Any) -> _Batches | None:
+def _named(inputs: Sequence[TensorInfo], given: Any) -> Batches | None:
     """An array for the only input."""
     if len(inputs) != 1:
         names = ", ".join(one.name for one in inputs)
@@ -120,7 +119,7 @@ def _batch(name: str, given: Any, inputs: Sequence[TensorInfo]) -> "NDArray[Any]
     if wanted is None:
         known = ", ".join(one.name for one in inputs)
         raise InvalidInstance(f"there is no input {name!r}; known: {known}", fix="give these")
-    array, dtype = np.asarray(given), _dtype(wanted.datatype)
+    array, dtype = np.asarray(given), dtype_of(wanted.datatype)
     is_row = _fits(array.shape, wanted.shape[1:])
     if not is_row and not _fits(array.shape, wanted.shape):
         raise InvalidInstance(
@@ -138,7 +137,7 @@ def _fits(shape: Sequence[int], wanted: Sequence[int]) -> bool:
     return len(shape) == len(wanted) and all(b in (-1, a) for a, b in zip(shape, wanted, strict=True))
 
 
-def _dtype(datatype: str) -> "np.dtype[Any]":
+def dtype_of(datatype: str) -> "np.dtype[Any]":
     """FP32 is float32; the others have the names of numpy. V2 sends the lowest byte first. Raises
     InvalidInstance."""
     import numpy as np

@@ -1,18 +1,40 @@
-"""What httpx takes and gives, for the edge that blocks and for the one that awaits."""
+"""The way to a server: by HTTP, with what httpx takes and gives, or by gRPC."""
 
 from collections.abc import Mapping
-from typing import Any
+from importlib.util import find_spec
+from typing import Any, Literal
 
 import httpx
 
 from knoll.adapters.http_faults import why_no_answer
+from knoll.client.forms import ByRest, TensorForm
 from knoll.client.steps import Heard, Try
 from knoll.errors import Rejected
 
-__all__ = ["request_of", "settings_of_http", "unheard"]
+__all__ = ["Transport", "request_of", "settings_of_http", "unheard", "way_to"]
+
+Transport = Literal["auto", "rest", "grpc"]
 
 _CONNECT_SECONDS = 10.0
+_OF_GRPC = {"grpc": "http", "grpcs": "https"}  # schemes, and those of the same port
 _UNSENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
+
+
+def way_to(url: str, transport: Transport) -> tuple[str, TensorForm]:
+    """The URL for HTTP, and how tensors are sent. With `auto` they go by REST, which costs less, unless the
+    URL begins with grpc:// or grpcs://. Raises Rejected if they cannot go so."""
+    scheme, _, place = url.partition("://")
+    is_of_grpc = transport == "grpc" or (transport == "auto" and scheme in _OF_GRPC)
+    url = f"{_OF_GRPC[scheme]}://{place}" if scheme in _OF_GRPC else url
+    if not is_of_grpc:
+        return url, ByRest()
+    if "/" in place.rstrip("/"):
+        raise Rejected(f"{url} has a path, and calls of gRPC have their own", fix="leave it out, or use REST")
+    if find_spec("grpc") is None:
+        raise Rejected("gRPC needs a library of Google", fix="pip install 'knoll[grpc]', or use REST")
+    from knoll.client.by_calls import ByCalls
+
+    return url, ByCalls()
 
 
 def settings_of_http(url: str, headers: Mapping[str, str]) -> dict[str, Any]:
