@@ -2,8 +2,8 @@
 
 import socket
 import threading
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -58,9 +58,11 @@ def serving(
     files: Mapping[str, bytes],
     memory: MemoryShares = _MEMORY,
     name: str = "v000001",
+    around: Callable[[Served], AbstractContextManager[Served]] = nullcontext,
     **named: Any,
 ) -> Iterator[Serving]:
-    """A predictor of the version with that name, and these files. `named` goes to `new_server`."""
+    """A predictor of the version with that name, and these files, behind `around`. `named` goes to
+    `new_server`."""
     store, clock = MemoryStore(), MemoryClock()
     folder = f"s3://models/models/{model}/{name}/"
     for file, body in files.items():
@@ -71,8 +73,8 @@ def serving(
     served = Served(model, version, graph, Usual(version), feedback)
     observer = Observer(model, name, platform, served.bins, served.facets)
     headers = {VERSION: name, DIGEST: version.digest}
-    server = new_server(served, headers, observer, StartTimes(), workers=2, memory=memory, **named)
-    with socket.create_server(("127.0.0.1", 0)) as listening:
+    with around(served) as served, socket.create_server(("127.0.0.1", 0)) as listening:
+        server = new_server(served, headers, observer, StartTimes(), workers=8, memory=memory, **named)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
         thread.start()
         try:

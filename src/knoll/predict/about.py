@@ -34,10 +34,17 @@ def about(served: Served) -> Mapping[str, Answer]:
         **{path: {"models": [name]} for path in MODELS},
         path_of(V1_MODEL, name): {"name": name, "ready": True, "example": served.example},
         SERVER: {"name": "knoll", "version": knoll.__version__, "extensions": _EXTENSIONS},
-        path_of(V2_MODEL, name): {"name": name, "versions": versions, "platform": _PLATFORM, **tensors},
+        path_of(V2_MODEL, name): {
+            "name": name,
+            "versions": versions,
+            "platform": _PLATFORM,
+            **tensors,
+            **served.metadata,
+        },
         path_of(MODEL_READY, name): {"name": name, "ready": True},
     }
-    return {path: in_json(200, value) for path, value in told.items()}
+    changing = served.pages()
+    return {path: in_json(200, value) for path, value in told.items() if path not in changing}
 
 
 def _shown(tensor: Tensor) -> dict[str, Any]:

@@ -6,7 +6,7 @@ fetched.
 
 import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -20,13 +20,14 @@ from knoll.records.samples import SAMPLES, Sample, Samples, load_samples
 from knoll.records.signature import SIGNATURE, Signature, load_signature
 from knoll.records.version_folder import Source, VersionFolder, wrong_sizes
 
-__all__ = ["Version", "fetch_version", "read_version"]
+__all__ = ["Keep", "Version", "fetch_version", "read_version"]
 
 _NAME = re.compile(
     r"(?:[A-Za-z0-9_][A-Za-z0-9_.-]*/)*[A-Za-z0-9_][A-Za-z0-9_.-]*\.(?:onnx|json|safetensors|png|md)"
 )
 _CONNECTIONS = 8
 _EMPTY = entry_of(b"")
+Keep = Callable[[Mapping[str, bytes]], None]
 
 
 @dataclass(frozen=True)
@@ -43,10 +44,12 @@ class Version:
     verified_in: float = field(default=0.0, compare=False)
 
 
-def fetch_version(store: Source, uri: str, model: str, pin: str = "", keys: str = "") -> Version:
+def fetch_version(
+    store: Source, uri: str, model: str, pin: str = "", keys: str = "", keep: Keep | None = None
+) -> Version:
     """Fetch and verify the version of `model` in the folder `uri`, which ends with a slash. `pin` is the
     sha256 that its manifest must have; "" if it was made before versions were pinned. One of the public
-    `keys` must have signed it, unless there are none.
+    `keys` must have signed it, unless there are none. `keep` gets all files once they are verified.
 
     Raises InvalidVersion that lists every difference from the manifest, NotFound without a manifest,
     StoreUnavailable.
@@ -61,10 +64,10 @@ def fetch_version(store: Source, uri: str, model: str, pin: str = "", keys: str 
     if sealed.manifest.model != model:
         raise InvalidVersion(f"{uri} is a version of {sealed.manifest.model}, not of {model}")
     folder.check_signed(sealed, keys)
-    return _verified(sealed, _fetch_files(folder, sealed.manifest))
+    return _verified(sealed, _fetch_files(folder, sealed.manifest), keep)
 
 
-def read_version(path: Path, pin: str = "", keys: str = "") -> Version:
+def read_version(path: Path, pin: str = "", keys: str = "", keep: Keep | None = None) -> Version:
     """Read and verify a version in a local folder of any name. Raises as `fetch_version`.
 
     KServe's storage initializer leaves out objects of zero bytes, so an empty file may be missing.
@@ -74,12 +77,14 @@ def read_version(path: Path, pin: str = "", keys: str = "") -> Version:
     sealed = folder.read_sealed(pin)
     folder.check_signed(sealed, keys)
     left_out = {name: b"" for name, entry in sealed.manifest.files.items() if entry == _EMPTY}
-    return _verified(sealed, {**left_out, **_fetch_files(folder, sealed.manifest)})
+    return _verified(sealed, {**left_out, **_fetch_files(folder, sealed.manifest)}, keep)
 
 
-def _verified(sealed: Sealed, files: Mapping[str, bytes]) -> Version:
+def _verified(sealed: Sealed, files: Mapping[str, bytes], keep: Keep | None) -> Version:
     began = time.perf_counter()
     verify(sealed.manifest, files)
+    if keep:
+        keep(files)
     return replace(_read(sealed.manifest, sealed.sha256, files), verified_in=time.perf_counter() - began)
 
 

@@ -9,8 +9,9 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import NoReturn
 
 from knoll.errors import KnollError, Rejected
@@ -30,32 +31,37 @@ from knoll.predict.recorder import Recorder
 from knoll.predict.served import Served
 from knoll.predict.start_times import FETCH, LOAD, VERIFY, WARM_UP, StartTimes, process_age
 
-__all__ = ["load", "serve"]
+__all__ = ["Around", "fail", "load", "serve"]
+
+_WAITING = 100  # threads whose work waits for somebody else
 
 
-def serve(model: str, fetch: Callable[[], Version], platform: Platform, port: int) -> None:
+Around = Callable[[Served, int], AbstractContextManager[Served]]
+
+
+def serve(
+    model: str, fetch: Callable[[], Version], platform: Platform, port: int, around: Around | None = None
+) -> None:
     """Serve the version that `fetch` returns under the name `model`, on settings.listen_host and `port`,
-    until SIGTERM. Requests in flight are answered first. Without a sink nothing is reported.
+    until SIGTERM. Requests in flight are answered first. Without a sink nothing is reported. `around` puts
+    something before it, with so many threads for the graph.
 
     If the version must not be served, the process ends with 65; if it could not be fetched, with 75. The
     reason is one line on standard error.
     """
     _prepare_process()
     settings, times = platform.settings, StartTimes()
-    try:
-        with ThreadPoolExecutor(1) as pool:
-            limit = settings.memory or memory_limit()
-            loading = pool.submit(load, fetch, settings.threads, limit, times)
-            from knoll.predict import protocol
+    limit = settings.memory or memory_limit()
+    version, graph = _loaded(fetch, settings.threads, limit, times)
+    from knoll.predict import protocol
 
-            version, graph = loading.result()
-    except KnollError as error:
-        _fail(error)
     name, book = version.manifest.version, LabelBook()
     recorder = Recorder(model, name, version.signature, platform)
     served = _served(model, version, graph, book, recorder, platform)
     observer = Observer(model, name, platform, served.bins, served.facets)
+    workers = settings.threads or os.cpu_count() or 1
     with (
+        _put_before(served, workers, around, times) as served,
         socket.create_server((settings.listen_host, port), backlog=2048) as listening,
         observer.reporting(),
         LabelReports(model, name, book, platform).reporting(),
@@ -67,12 +73,40 @@ def serve(model: str, fetch: Callable[[], Version], platform: Platform, port: in
             {VERSION: name, DIGEST: version.digest},
             observer,
             times,
-            workers=settings.threads or os.cpu_count() or 1,
+            workers=_WAITING if around else workers,
             memory=share(limit, resident(), settings.body_memory),
             token=settings.token,
             key=settings.revision_key,
         )
         protocol.run(server, listening)
+
+
+def _loaded(
+    fetch: Callable[[], Version], threads: int, limit: int, times: StartTimes
+) -> tuple[Version, Graph]:
+    """As `load`; meanwhile the server is imported."""
+    try:
+        with ThreadPoolExecutor(1) as pool:
+            loading = pool.submit(load, fetch, threads, limit, times)
+            import knoll.predict.protocol  # noqa: F401
+
+            return loading.result()
+    except KnollError as error:
+        fail(error)
+
+
+@contextmanager
+def _put_before(served: Served, workers: int, around: Around | None, times: StartTimes) -> Iterator[Served]:
+    if around is None:
+        yield served
+        return
+    with ExitStack() as stack:
+        try:
+            with times.part(LOAD):
+                made = stack.enter_context(around(served, workers))
+        except KnollError as error:
+            fail(error)
+        yield made
 
 
 def load(
@@ -115,7 +149,8 @@ def _stop(*_: object) -> NoReturn:
     sys.exit(SUCCEEDED)
 
 
-def _fail(error: KnollError) -> NoReturn:
+def fail(error: KnollError) -> NoReturn:
+    """End the process: with 65 if it would fail again, else with 75."""
     text = " ".join(f"{error} ({error.fix})".split() if error.fix else str(error).split())
     print(f"knoll-predictor: {type(error).__name__}: {text}", file=sys.stderr, flush=True)
     sys.exit(REJECTED if isinstance(error, Rejected) else UNAVAILABLE)

@@ -56,7 +56,9 @@ def new_server(
         return exposition(observer, durations, times)
 
     pool = ThreadPoolExecutor(workers, thread_name_prefix="predict")
-    predictions = Predictions(served, pool, MemoryBudget(memory.work), about(served), pages(metrics))
+    predictions = Predictions(
+        served, pool, MemoryBudget(memory.work), about(served), {**pages(metrics), **served.pages()}
+    )
     bodies = ByteBudget(memory.bodies)
     app = behind_door(Envelope(predictions, headers, observe_too, bodies, key, times.header), token)
     config = server_config(with_calls(app), _GRACE, lifespan="off")

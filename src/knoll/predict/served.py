@@ -71,6 +71,15 @@ class Served:
         """A V1 request that is answered; None if only a large one would be."""
         return example_request(self.version.signature)
 
+    @property
+    def metadata(self) -> Mapping[str, Any]:
+        """What V2 says of the model in the place of what the version says."""
+        return {}
+
+    def pages(self) -> Mapping[str, Callable[[], Answer]]:
+        """What it says about itself that changes, by path."""
+        return {}
+
     def predict(self, body: bytes, headers: Mapping[str, str], work: Work) -> Answer:
         """Answer a V1 request. Raises ClientGone."""
         warnings: list[str] = []
@@ -78,9 +87,7 @@ class Served:
         def answer() -> Answer:
             with self._turn(body), work.reading():
                 instances = read_v1(body, headers, work.keep)
-            decoded = self._decoded(instances, self._turn(body), work, warnings.append)
-            pictures = [one.name for one in self.version.signature.outputs if CODECS[one.codec].draw]
-            batches, answered = self._note_labels(self._run_all(decoded, len(instances), pictures, work))
+            batches, answered = self.answer_all(instances, self._turn(body), work, warnings.append)
             answer, id = answer_v1(batches, self.version.signature, headers, self.name, warnings), new_id()
             if self.recorder:
                 self.recorder.note(id, body, headers)
@@ -95,7 +102,7 @@ class Served:
         def answer() -> Answer:
             with self._turn(body), work.reading():
                 request = read_v2(body, headers, self.version.signature, work.keep)
-            outputs, answered = self._infer(request, work)
+            outputs, answered = self.outputs_for(request, work)
             answer = answer_v2(request, outputs, self.version.signature, self.about)
             return self._with_id(answer, body, headers, answered)
 
@@ -108,13 +115,26 @@ class Served:
         def answer() -> Answer:
             with work.reading():
                 request = read_call(body, headers, self.version.signature, self.about, work.keep)
-            outputs, answered = self._infer(request, work)
+            outputs, answered = self.outputs_for(request, work)
             answer = answer_call(request, outputs, self.version.signature, self.about)
             return self._with_id(answer, body, headers, answered)
 
         return self._guarded(answer, "ModelMetadata shows the tensors")
 
-    def _infer(self, request: Inference, work: Work) -> tuple[dict[str, Array], list[str]]:
+    def answer_all(
+        self,
+        instances: list[Any],
+        turn: AbstractContextManager[Any],
+        work: Work,
+        warn: Callable[[str], None],
+    ) -> tuple[Iterator[dict[str, Array]], list[str]]:
+        """The outputs for the instances, batch by batch, and the labels that are answered, which are noted
+        while the batches come. They are read inside `turn`."""
+        decoded = self._decoded(instances, turn, work, warn)
+        pictures = [one.name for one in self.version.signature.outputs if CODECS[one.codec].draw]
+        return self._note_labels(self._run_all(decoded, len(instances), pictures, work))
+
+    def outputs_for(self, request: Inference, work: Work) -> tuple[dict[str, Array], list[str]]:
         """All outputs for the tensors of a request, and the labels that are answered."""
         size, step = len(next(iter(request.inputs.values()))), self.graph.batch
         parts = (

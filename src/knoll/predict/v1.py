@@ -15,7 +15,7 @@ from knoll.predict.cloud_events import unwrap, wrap
 from knoll.predict.json_body import read_json
 from knoll.records.signature import Signature
 
-__all__ = ["answer_v1", "prefers_png", "read_v1"]
+__all__ = ["answer_v1", "instances_in", "prefers_png", "read_v1", "told_warnings"]
 
 _RIGHT = 'send {"instances": [...]} as JSON, a picture as {"b64": its base64}'
 _MOST_INSTANCES = 10_000
@@ -26,7 +26,11 @@ _QUALITY = re.compile(r"[01](?:\.[0-9]{0,3})?", re.ASCII)
 def read_v1(body: bytes, headers: Mapping[str, str], keep: Callable[[int], None]) -> list[Any]:
     """The instances, also of a CloudEvent; `curl -d` calls the body a form, so its type is not asked. `keep`
     is told the bytes of memory that they take. Raises InvalidInstance, and what `keep` raises."""
-    payload = unwrap(read_json(body, _RIGHT, keep), headers)
+    return instances_in(unwrap(read_json(body, _RIGHT, keep), headers))
+
+
+def instances_in(payload: Any) -> list[Any]:
+    """The instances of a request. Raises InvalidInstance."""
     instances = payload.get("instances") if isinstance(payload, dict) else None
     if not isinstance(instances, list) or not instances:
         raise InvalidInstance('a V1 request is {"instances": [...]}, a list with at least one instance')
@@ -50,7 +54,7 @@ def answer_v1(
     if prefers_png(headers.get(ACCEPT, "")):
         return _picture(batches, signature, warnings)
     predictions = [one for batch in batches for one in encode(batch, signature)]
-    told = _told(warnings)
+    told = told_warnings(warnings)
     body = {"predictions": predictions, "warnings": told} if told else {"predictions": predictions}
     return wrap(in_json(200, body, told_in_header(told)), model, headers)
 
@@ -59,11 +63,12 @@ def _picture(batches: Iterable[Mapping[str, Array]], signature: Signature, warni
     first_picture(signature)  # before the graph runs
     parts = list(batches)
     outputs = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-    headers = {CONTENT_TYPE: PNG, **told_in_header(_told(warnings))}
+    headers = {CONTENT_TYPE: PNG, **told_in_header(told_warnings(warnings))}
     return Answer(200, encode_picture(outputs, signature), headers)
 
 
-def _told(warnings: list[str]) -> list[str]:
+def told_warnings(warnings: list[str]) -> list[str]:
+    """The first of them, and how many more there are."""
     more = len(warnings) - _MOST_WARNINGS
     return warnings[:_MOST_WARNINGS] + ([f"and {more} more"] if more > 0 else [])
 

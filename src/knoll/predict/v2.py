@@ -15,7 +15,7 @@ from knoll.predict.v2_input import read_input
 from knoll.records.signature import Signature, Tensor
 from knoll.v2_parameters import BINARY, BINARY_OUTPUT, BINARY_SIZE, DESCRIBE_OUTPUTS
 
-__all__ = ["Inference", "answer_v2", "read_inference", "read_v2"]
+__all__ = ["Inference", "answer_v2", "read_inference", "read_v2", "split_v2"]
 
 _RawOf = Callable[[Mapping[str, Any], Mapping[str, Any]], memoryview | None]
 _RIGHT = 'send {"inputs": [{"name", "shape", "datatype", "data"}]} as JSON'
@@ -39,7 +39,7 @@ def read_v2(
 ) -> Inference:
     """Read the request. `keep` is told the bytes of memory that its JSON takes. Raises InvalidInstance that
     names the tensor and the fault, and what `keep` raises."""
-    head, raw = _split(body, headers.get(LENGTH_OF_JSON))
+    head, raw = split_v2(body, headers.get(LENGTH_OF_JSON))
     request = read_json(head, _RIGHT, keep)
     if not isinstance(request, dict):
         raise InvalidInstance("a V2 request is an object", fix=_RIGHT)
@@ -92,8 +92,8 @@ def answer_v2(request: Inference, outputs: Mapping[str, Array], signature: Signa
     return Answer(200, b"".join([answer.body, *tail]), headers)
 
 
-def _split(body: bytes, length: str | None) -> tuple[bytes, memoryview]:
-    """The JSON, and the raw tensors behind it."""
+def split_v2(body: bytes, length: str | None) -> tuple[bytes, memoryview]:
+    """The JSON, and the raw tensors behind it. Raises InvalidInstance if `length` is none."""
     if length is None:
         return body, memoryview(b"")
     if not (length.isascii() and length.isdigit() and len(length) < 20 and int(length) <= len(body)):

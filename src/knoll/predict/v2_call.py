@@ -18,7 +18,7 @@ from knoll.rpc.messages import INFERENCE, MESSAGES, SERVICES
 from knoll.rpc.wire import Packed, decode, encode, numbers
 from knoll.v2_parameters import BINARY_OUTPUT
 
-__all__ = ["answer_call", "read_call"]
+__all__ = ["answer_call", "checked_call", "memory_of_typed", "read_call"]
 
 _INFER = SERVICES[INFERENCE]["ModelInfer"]
 _NUMBER = 64  # bytes of memory that a byte of a typed tensor may take while it is read
@@ -44,11 +44,7 @@ def read_call(
     """Read the request. If its tensors are raw, those of the answer will be. `about` has the names of model
     and version; `keep` is told the bytes of memory that typed tensors take. Raises InvalidInstance, NotFound,
     and what `keep` raises."""
-    call = decode(unframed(body), _INFER.takes, MESSAGES)
-    if (name := call.get("model_name", "")) != about["model_name"]:
-        raise NotFound(f"there is no model {name[:100]!r} here; this is {about['model_name']}")
-    if (version := call.get("model_version", "")) not in ("", about["model_version"]):
-        raise NotFound(f"version {version[:100]!r} is not here; this is {about['model_version']}")
+    call = checked_call(unframed(body), about)
     raw = call.get("raw_input_contents", [])
     inputs = [_described(one) for one in call.get("inputs", [])]
     if not inputs:
@@ -74,6 +70,22 @@ def read_call(
         ],
     }
     return read_inference(request, headers, signature, raw_of)
+
+
+def checked_call(message: memoryview, about: Mapping[str, str]) -> dict[str, Any]:
+    """The fields of a call for that model and version. Raises InvalidInstance, NotFound."""
+    call = decode(message, _INFER.takes, MESSAGES)
+    if (name := call.get("model_name", "")) != about["model_name"]:
+        raise NotFound(f"there is no model {name[:100]!r} here; this is {about['model_name']}")
+    if (version := call.get("model_version", "")) not in ("", about["model_version"]):
+        raise NotFound(f"version {version[:100]!r} is not here; this is {about['model_version']}")
+    return call
+
+
+def memory_of_typed(call: Mapping[str, Any]) -> int:
+    """The bytes of memory that its typed tensors may take while they are read."""
+    contents = (part for one in call.get("inputs", ()) for part in one.get("contents", {}).values())
+    return _NUMBER * sum(len(one) for part in contents for one in part)
 
 
 def answer_call(

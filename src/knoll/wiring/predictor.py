@@ -4,8 +4,9 @@ import argparse
 from functools import partial
 from pathlib import Path
 
-from knoll.predict.loading import fetch_version, read_version
-from knoll.predict.predictor import serve
+from knoll.errors import Rejected
+from knoll.predict.loading import Keep, fetch_version, read_version
+from knoll.predict.predictor import Around, fail, serve
 from knoll.settings import read_settings
 from knoll.wiring.logs import escape_logs
 from knoll.wiring.platform import process_platform
@@ -26,15 +27,32 @@ def main() -> None:
         help="local folder with the files of a version, as KServe's storage initializer leaves them",
     )
     parser.add_argument("--manifest-sha256", default="", help="the only manifest.json that may be served")
+    parser.add_argument(
+        "--custom", default="", metavar="MODULE:CLASS", help="a kserve.Model of yours that answers for it"
+    )
     given = parser.parse_args()
     settings = read_settings()
     platform = process_platform(settings)
+    keep, around = _custom(given.custom) if given.custom else (None, None)
     pin, keys = given.manifest_sha256, settings.verify_key
     if given.model_dir:
-        fetch = partial(read_version, given.model_dir, pin, keys)
+        fetch = partial(read_version, given.model_dir, pin, keys, keep)
     else:
-        fetch = partial(fetch_version, platform.store, given.version_uri, given.model, pin, keys)
-    serve(given.model, fetch, platform, settings.listen_port)
+        fetch = partial(fetch_version, platform.store, given.version_uri, given.model, pin, keys, keep)
+    serve(given.model, fetch, platform, settings.listen_port, around)
+
+
+def _custom(named: str) -> tuple[Keep, Around]:
+    """What takes the files of the version, and what puts the class before it. Only now kserve is imported."""
+    from knoll.predict.custom.found import CustomClass
+
+    try:
+        found = CustomClass(named)
+    except Rejected as error:
+        fail(error)
+    from knoll.predict.custom.served import custom_served
+
+    return found.keep, partial(custom_served, found)
 
 
 if __name__ == "__main__":
