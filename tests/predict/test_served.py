@@ -177,6 +177,11 @@ def test_the_example_is_answered(shade: Served) -> None:
     ("change", "fault"),
     [
         ({"shape": [0, 1, 4, 4], "data": []}, "its batch is empty"),
+        ({"shape": [2**63 - 1, 0], "data": []}, "too large for a tensor without numbers"),
+        ({"shape": [1, 0, 2**63 - 1, 4], "data": []}, "too large for a tensor without numbers"),
+        ({"shape": [2**62, 0, 2], "data": []}, "too large for a tensor without numbers"),
+        ({"shape": [2**64 - 1, 0], "data": []}, "too large for a tensor without numbers"),
+        ({"shape": [10**7, 0], "data": []}, "too large for a tensor without numbers"),
         ({"shape": [-1, 1, 4, 4]}, "the negative side -1"),
         ({"shape": [2**40, 2**40, 4, 4]}, "needs"),
         ({"shape": [True, 1, 4, 4]}, "no whole number"),

@@ -14,6 +14,7 @@ from knoll.v2_parameters import BINARY_SIZE
 __all__ = ["read_input"]
 
 _MOST_SIDES = 32  # numpy's own limit lies between 32 and 64
+_MOST_EMPTY = 2**16  # places of an empty tensor if its sides of 0 were 1: no number of bytes bounds them
 
 
 def read_input(
@@ -74,4 +75,9 @@ def _from_bytes(raw: memoryview, shape: Sequence[int], tensor: Tensor) -> Array:
 def _reshape(array: Array, shape: Sequence[int]) -> Array:
     if math.prod(shape) != array.size:
         raise InvalidInstance(f"its shape {list(shape)} needs {math.prod(shape)} numbers, not {array.size}")
+    if not array.size and math.prod(side or 1 for side in shape) > _MOST_EMPTY:
+        raise InvalidInstance(
+            f"its shape {list(shape)} is too large for a tensor without numbers",
+            fix="send fewer instances at a time, and the sizes that the data has",
+        )
     return array.reshape(shape)
