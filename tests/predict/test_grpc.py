@@ -187,6 +187,10 @@ FAULTS: dict[str, tuple[dict[str, Any], tuple[str, str]]] = {
         {"raw_input_contents": [b"1234"]},
         ("INVALID_ARGUMENT", "input 'image': its shape [2, 1, 4, 4] needs 32 numbers, not 1"),
     ),
+    "more sides than numpy has": (
+        {"inputs": [messages.ModelInferRequest.InferInputTensor(name="image", shape=[1] * 321)]},
+        ("INVALID_ARGUMENT", "input 'image': its shape has more than 32 sides"),
+    ),
     "raw and typed": (
         {**typed("FP32", fp32_contents=[1.0]), "raw_input_contents": [b"1234"]},
         ("INVALID_ARGUMENT", "input 'image' has contents beside raw_input_contents"),

@@ -14,7 +14,7 @@ from knoll.rpc.framing import ended, frame, seconds_of, unframed
 from knoll.rpc.messages import MESSAGES
 from knoll.rpc.wire import NUMBERS, Packed, decode, encode, numbers
 
-CONTENTS = "inference.InferTensorContents"
+CONTENTS, INFER = "inference.InferTensorContents", "inference.ModelInferRequest"
 FIELDS = {one.name: one.kind for one in MESSAGES[CONTENTS] if one.kind in NUMBERS}
 _WHOLE = {
     "int_contents": st.integers(-(2**31), 2**31 - 1),
@@ -104,7 +104,7 @@ def test_numbers_are_read_and_written_as_others_do(name: str, data: st.DataObjec
 @given(st.binary(max_size=40))
 def test_any_bytes_are_a_message_or_a_fault(body: bytes) -> None:
     with suppress(InvalidInstance):
-        decode(memoryview(body), "inference.ModelInferRequest", MESSAGES)
+        decode(memoryview(body), INFER, MESSAGES)
 
 
 @pytest.mark.parametrize(
@@ -116,12 +116,17 @@ def test_any_bytes_are_a_message_or_a_fault(body: bytes) -> None:
         (b"\x0b", "a field of the kind 3"),
         (b"\x02\x00", "a field 0"),
         (b"\x2a\x04\x2a\x00\x2a\x00", "contents comes twice"),
+        pytest.param(
+            encode({"id": "x" * 2**19, "model_name": "é" * 2**18 + "x"}, INFER, MESSAGES),
+            "its texts have more than 1,048,576 bytes; send tensors in raw form",
+            id="long texts",
+        ),
         (b"\x3a\x00" * 10_001, "it has more than 10,000 fields; send tensors in raw form"),
     ],
 )
 def test_what_breaks_the_format_is_refused_with_the_reason(body: bytes, why: str) -> None:
     with pytest.raises(InvalidInstance, match=f"the message breaks the wire format: {why}"):
-        decode(memoryview(body), "inference.ModelInferRequest", MESSAGES)
+        decode(memoryview(body), INFER, MESSAGES)
 
 
 def test_a_message_travels_in_a_frame() -> None:

@@ -12,6 +12,7 @@ from knoll.headers import CONTENT_TYPE
 from knoll.media_types import GRPC
 from knoll.predict.answer import Answer, told_in_header
 from knoll.predict.v2 import Inference, read_inference
+from knoll.predict.v2_input import MOST_SIDES
 from knoll.records.signature import Signature
 from knoll.rpc.framing import frame, unframed
 from knoll.rpc.messages import INFERENCE, MESSAGES, SERVICES
@@ -22,6 +23,7 @@ __all__ = ["answer_call", "checked_call", "memory_of_typed", "read_call"]
 
 _INFER = SERVICES[INFERENCE]["ModelInfer"]
 _NUMBER = 64  # bytes of memory that a byte of a typed tensor may take while it is read
+_LONGEST_SIDE = 10  # bytes of a number
 _CONTENTS = {  # by datatype: the field of a typed tensor, and the kind of its numbers
     "BOOL": ("bool_contents", "bool"),
     "UINT8": ("uint_contents", "uint32"),
@@ -116,10 +118,13 @@ def answer_call(
 
 
 def _described(tensor: Mapping[str, Any]) -> dict[str, Any]:
+    name, sides = tensor.get("name", ""), tensor.get("shape", Packed())
+    if sum(map(len, sides)) > _LONGEST_SIDE * MOST_SIDES:
+        raise InvalidInstance(f"input {name[:100]!r}: its shape has more than {MOST_SIDES} sides")
     return {
-        "name": tensor.get("name", ""),
+        "name": name,
         "datatype": tensor.get("datatype"),
-        "shape": numbers(tensor.get("shape", Packed()), "int64").tolist(),
+        "shape": numbers(sides, "int64").tolist(),
         "parameters": _plain(tensor.get("parameters")),
         "contents": tensor.get("contents", {}),
     }

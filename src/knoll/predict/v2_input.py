@@ -11,9 +11,9 @@ from knoll.errors import InvalidInstance
 from knoll.records.signature import Tensor
 from knoll.v2_parameters import BINARY_SIZE
 
-__all__ = ["read_input"]
+__all__ = ["MOST_SIDES", "read_input"]
 
-_MOST_SIDES = 32  # numpy's own limit lies between 32 and 64
+MOST_SIDES = 32  # numpy's own limit lies between 32 and 64
 _MOST_EMPTY = 2**16  # places of an empty tensor if its sides of 0 were 1: no number of bytes bounds them
 
 
@@ -45,8 +45,8 @@ def read_input(
 def _shape(found: Any) -> list[int]:
     if not isinstance(found, list) or not found:
         raise InvalidInstance("its shape is no list of numbers")
-    if len(found) > _MOST_SIDES:
-        raise InvalidInstance(f"its shape has {len(found)} sides, more than {_MOST_SIDES}")
+    if len(found) > MOST_SIDES:
+        raise InvalidInstance(f"its shape has {len(found)} sides, more than {MOST_SIDES}")
     if not all(isinstance(one, int) and not isinstance(one, bool) for one in found):
         raise InvalidInstance("its shape has a side that is no whole number")
     if min(found) < 0:

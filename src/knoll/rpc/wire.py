@@ -1,7 +1,8 @@
 """The wire format of Protocol Buffers (proto3), for the messages of `messages`.
 
 A body is hardly copied: bytes stay a view of it, and packed numbers, too, until somebody asks for them with
-`numbers`. So a small body cannot become a large object: of its fields there are some thousands at most.
+`numbers`. So a small body cannot become a large object: of its fields there are some thousands at most, and
+its texts, of which a letter may take four bytes for each of its own, are short.
 """
 
 import struct
@@ -23,6 +24,7 @@ NUMBERS = {  # the kinds of numbers, and their codes in numpy
     "double": "<f8",
 }
 _MOST_FIELDS = 10_000
+_MOST_TEXT = 2**20  # bytes of all texts together
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 _FIXED = {_FIXED64: 8, _FIXED32: 4}
 _WIRE = {**dict.fromkeys(NUMBERS, _VARINT), "enum": _VARINT, "float": _FIXED32, "double": _FIXED64}
@@ -96,7 +98,7 @@ class _MessageReader:
     """Reads one body."""
 
     def __init__(self, schema: Schema) -> None:
-        self._schema, self._left = schema, _MOST_FIELDS
+        self._schema, self._left, self._text = schema, _MOST_FIELDS, _MOST_TEXT
 
     def read(self, body: memoryview, message: str) -> dict[str, Any]:
         fields = {one.number: one for one in self._schema[message]}
@@ -149,7 +151,12 @@ class _MessageReader:
     def _made(self, value: memoryview, kind: str) -> Any:
         if kind == "bytes":
             return value
-        return _text(value) if kind == "string" else self.read(value, kind)
+        if kind != "string":
+            return self.read(value, kind)
+        self._text -= len(value)
+        if self._text < 0:
+            raise _broken(f"its texts have more than {_MOST_TEXT:,} bytes; send tensors in raw form")
+        return _text(value)
 
 
 def _text(value: memoryview) -> str:
