@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from knoll.codecs import Reading, decode, example_request
+from knoll.codecs import CODECS, Reading, decode, example_request
 from knoll.errors import InvalidInstance
 from knoll.records.signature import Signature, Tensor
 from knoll.rollout.signature_change import signature_change
@@ -101,6 +101,42 @@ def test_a_wrong_cell_is_refused_by_the_name_of_its_column(cells: dict[str, Any]
 def test_a_row_is_an_object(instance: Any) -> None:
     with pytest.raises(InvalidInstance, match="instance 0: a row is an object of values by column"):
         decode([instance], PEOPLE)
+
+
+ROW = [[63, 1], [1, 1], [0, 0], [2, 1]]
+
+
+def fit(*rows: list[list[float]]) -> list[str]:
+    """What is told of rows of V2."""
+    told: list[str] = []
+    batch = np.array(rows, np.float32)
+    assert CODECS["row"].fitted(batch, PEOPLE.inputs[0], told.append) is batch
+    return told
+
+
+def test_rows_of_v2_are_those_that_v1_makes() -> None:
+    """An unseen category is answered with a warning, as in V1."""
+    assert fit(*(decode([RIGHT | cells], PEOPLE)["row"][0] for cells in ({}, {"code": None}))) == []
+    assert fit(ROW, [[63, 1], [0, 1], [0, 1], [1, 1]]) == [
+        "category 0 was taken as a value that was not in the training data: column sex, code"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("index", "cell", "told"),
+    [
+        *((1, [bad, 1], "column sex has the category") for bad in (3, -1, 1.5, 1e30, -1e30)),
+        (3, [99, 1], "column smokes has the category 99; its 2 known ones count from 1, and 0 is any other"),
+        (0, [63, 5], r"column age is \[63, 5\]; a value is followed by 1, and no value is \[0, 0\]"),
+        (1, [1, -1], r"column sex is \[1, -1\]"),
+        (2, [0, 0.5], r"column code is \[0, 0.5\]"),
+        (2, [44, 0], r"column code is \[44, 0\]"),
+        (0, [0, 0], "column age has no value, and had one in all training data"),
+    ],
+)
+def test_a_cell_of_v2_that_v1_never_makes_is_refused(index: int, cell: list[float], told: str) -> None:
+    with pytest.raises(InvalidInstance, match=f"instance 1: {told}"):
+        fit(ROW, [*ROW[:index], cell, *ROW[index + 1 :]])
 
 
 def test_the_example_is_answered_without_a_warning() -> None:

@@ -27,7 +27,8 @@ class Codec:
     - `example(tensor)`: a value that is right; None if only a large one would be.
     - `usual`: the least and the greatest number that a tensor of it usually has; None if that depends on the
       data.
-    - `fitted(batch, warn)`: a batch of V2 as the graph takes it. Raises InvalidInstance.
+    - `fitted(batch, tensor, warn)`: a batch of V2, of the shape of the tensor, as the graph takes it. Raises
+      InvalidInstance for what `decode` never makes.
     - `is_noise`: whether clients draw its numbers by chance, so that they say nothing of the data.
     - `shell`: a value of JSON within double quotes of a shell, if a file of the caller has its content.
 
@@ -42,7 +43,7 @@ class Codec:
     decode: Callable[[Any, Tensor, Reading], Array] | None = None
     example: Callable[[Tensor], Any] = lambda _: None
     usual: tuple[float, float] | None = None
-    fitted: Callable[[Array, Warn], Array] = lambda batch, _: batch
+    fitted: Callable[[Array, Tensor, Warn], Array] = lambda batch, *_: batch
     is_noise: bool = False
     shell: str = ""
     encode: Callable[[Array, Tensor], list[Any]] | None = None

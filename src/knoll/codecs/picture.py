@@ -67,7 +67,7 @@ def _example(tensor: Tensor) -> Any:
     return _in_json(Image.new(tensor.options["mode"], (width, height)))
 
 
-def _fitted_tensor(batch: Array, warn: Warn) -> Array:
+def _fitted_tensor(batch: Array, _: Tensor, warn: Warn) -> Array:
     """The tensor of a picture lies in 0..1. One of 0..255 would be answered, but wrongly."""
     if not batch.size:
         return batch

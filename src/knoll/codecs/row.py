@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from knoll.codecs.arrays import Array
+from knoll.codecs.arrays import Array, Warn
 from knoll.codecs.codec import Codec
 from knoll.codecs.reading import Reading
 from knoll.errors import InvalidInstance
@@ -59,9 +59,7 @@ def _encode(cell: Any, column: _Column, more: Collection[str], reading: Reading)
     if is_missing(cell, more):
         if column["optional"]:
             return 0.0, 0.0
-        raise InvalidInstance(
-            f"column {escaped(column['name'])} has no value, and had one in all training data"
-        )
+        raise InvalidInstance(_no_value(column))
     if column["kind"] == "number":
         number = number_of(cell, is_typed=True) if isinstance(cell, int | float | str) else None
         if number is None:
@@ -70,6 +68,42 @@ def _encode(cell: Any, column: _Column, more: Collection[str], reading: Reading)
     if not isinstance(cell, str | int | float) or isinstance(cell, bool) != (column["kind"] == "boolean"):
         raise _wrong(cell, column)
     return _place(category_of(cell), column, reading), 1.0
+
+
+def _fitted(batch: Array, tensor: Tensor, warn: Warn) -> Array:
+    """Cells (B, C, 2) as `decode` could have made them. Raises InvalidInstance that names the first other
+    one. Unknown categories are answered with a warning."""
+    columns, values, marks = tensor.columns, batch[..., 0], batch[..., 1]
+    is_place = np.array([one["kind"] != "number" for one in columns], bool)
+    most = np.array([len(one.get("categories", ())) for one in columns])
+    is_optional = np.array([one["optional"] for one in columns], bool)
+    for is_wrong, told in (
+        ((marks != 0) & (marks != 1), _wrong_mark),
+        ((marks == 0) & ~is_optional, _no_value),
+        ((marks == 0) & (values != 0), _wrong_mark),
+        (is_place & ((values < 0) | (values > most) | (values != np.floor(values))), _no_place),
+    ):
+        if is_wrong.any():
+            row, index = np.argwhere(is_wrong)[0]
+            raise InvalidInstance(f"instance {row}: {told(columns[index], *batch[row, index].tolist())}")
+    is_unknown = (is_place & (marks == 1) & (values == 0)).any(axis=0)
+    if names := [one["name"] for one, is_one in zip(columns, is_unknown, strict=True) if is_one]:
+        warn(f"category 0 was taken as a value that was not in the training data: column {some_of(names)}")
+    return batch
+
+
+def _no_value(column: _Column, *_: float) -> str:
+    return f"column {escaped(column['name'])} has no value, and had one in all training data"
+
+
+def _wrong_mark(column: _Column, value: float, mark: float) -> str:
+    told = f"column {escaped(column['name'])} is [{value:g}, {mark:g}]"
+    return f"{told}; a value is followed by 1, and no value is [0, 0]"
+
+
+def _no_place(column: _Column, value: float, _: float) -> str:
+    told = f"column {escaped(column['name'])} has the category {value:g}"
+    return f"{told}; its {len(column['categories'])} known ones count from 1, and 0 is any other"
 
 
 def _place(text: str, column: _Column, reading: Reading) -> float:
@@ -95,4 +129,4 @@ def _fix(tensor: Tensor) -> str:
     return f"send values for {some_of(names)}"
 
 
-ROW = Codec("row", decode=_decode, example=_example)
+ROW = Codec("row", decode=_decode, example=_example, fitted=_fitted)

@@ -37,7 +37,7 @@ def read_input(
             raise InvalidInstance(f"it needs either data or {BINARY_SIZE}")
         array = _from_json(data, shape, tensor, told) if raw is None else _from_bytes(raw, shape, tensor)
         check_tensor(array, tensor.shape)
-        return CODECS[tensor.codec].fitted(array, told)
+        return CODECS[tensor.codec].fitted(array, tensor, told)
     except InvalidInstance as error:
         raise InvalidInstance(f"input {tensor.name!r}: {error}", fix=error.fix) from error
 
