@@ -120,9 +120,12 @@ def test_what_cannot_be_asked_is_told(
     (tmp_path / "notes.txt").write_text("seven")
     assert knoll("predict", "digits").exit_code == 2
     for body, told in (
-        ("seven", "nor JSON\n"),
-        ("[1,\n 2,,]", "nor JSON: line 2, column 4 is not JSON\n"),
-        ("[" * 100_000, "nor JSON: its lists or objects are nested too deep\n"),
+        ("seven", "and is not JSON: line 1, column 1: no value can begin so\n"),
+        ("[1,\n 2,,]", "and is not JSON: line 2, column 4: no value can begin so\n"),
+        ("[" * 100_000, "and is not JSON: it is nested too deeply\n"),
+        ('[{"a": 1, "a": 2}]', "and is not JSON: an object has the key 'a' twice\n"),
+        ("[1e999]", "and is not JSON: a number is too large for 64 bits\n"),
+        ("[NaN]", "and is not JSON: NaN and Infinity are no JSON numbers\n"),
     ):
         (tmp_path / "notes.txt").write_text(body)
         assert told in knoll("predict", "digits", tmp_path / "notes.txt").stderr

@@ -103,7 +103,13 @@ def test_what_an_answer_is_not_is_told(predict: Ask) -> None:
     [
         ("shade", "seven", InvalidInstance, "a picture is no bare text"),
         ("shade", "nowhere.png", NotFound, "nowhere.png: there is no such file"),
-        ("shade", b"GIF89a", InvalidData, "neither a PNG, nor a JPEG, nor JSON"),
+        ("shade", b"GIF89a", InvalidData, "neither a PNG nor a JPEG, and is not JSON"),
+        (
+            "shade",
+            b'{"a": 1, "a": 2}',
+            InvalidData,
+            "the bytes: it is neither a PNG nor a JPEG, and is not JSON",
+        ),
         ("shade", [], InvalidInstance, "an empty list"),
         ("shade", [float("nan")], InvalidInstance, "as JSON: a number in it is NaN or infinite"),
         ("shade", {(1, 2): 3}, InvalidInstance, "as JSON: something in it is no object, list, text, number"),

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from knoll.data_layout import PICTURES
-from knoll.errors import InvalidData, InvalidInstance, NotFound
+from knoll.errors import InvalidData, InvalidEvent, InvalidInstance, NotFound
+from knoll.events.foreign import read_json
 from knoll.foreign_kinds import is_picture
 from knoll.json_faults import why_unwritable
 from knoll.quantities import in_words
@@ -30,16 +31,14 @@ _NUMBERS = (int, float)
 
 
 def of_bytes(name: str, body: bytes) -> dict[str, Any]:
-    """The request for a PNG, a JPEG or JSON. Raises InvalidData for anything else."""
+    """The request for a PNG, a JPEG or JSON. Raises InvalidData for anything else, and for JSON that readers
+    understand in several ways, such as with a key that comes twice."""
     if is_picture(body):
         return {"instances": [_encoded_picture(body)]}
     try:
-        given = json.loads(body)
-    except (ValueError, RecursionError) as error:
-        raise InvalidData(
-            f"{name}: it is neither a PNG, nor a JPEG, nor JSON{_place(error)}",
-            fix="give a picture, or JSON instances",
-        ) from error
+        given = read_json(_text(body), f"{name}: it is neither a PNG nor a JPEG, and")
+    except InvalidEvent as error:
+        raise InvalidData(str(error), fix="give a picture, or JSON instances") from error
     if isinstance(given, dict) and "instances" in given:
         return given
     return {"instances": given if isinstance(given, list) else [given]}
@@ -167,10 +166,9 @@ def _is_number(one: Any) -> bool:
     return hasattr(one, "__array__") and not is_pil(one) and getattr(one, "shape", None) == ()
 
 
-def _place(error: Exception) -> str:
-    """Where the text stops being JSON, if it begins as JSON."""
-    if isinstance(error, RecursionError):
-        return ": its lists or objects are nested too deep"
-    if not isinstance(error, json.JSONDecodeError) or not error.pos:
-        return ""
-    return f": line {error.lineno}, column {error.colno} is not JSON"
+def _text(body: bytes) -> bytes | str:
+    """The text of JSON as editors save it: in UTF-8 or UTF-16, also with a byte order mark."""
+    try:
+        return body.decode(json.detect_encoding(body))
+    except UnicodeDecodeError:
+        return body
