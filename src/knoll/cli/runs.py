@@ -34,7 +34,7 @@ def runs(
     model: _ModelArgument = "",
     watch: _WatchOption = False,
     timeout: TimeoutOption = None,
-    limit: Annotated[int, typer.Option(min=1, help="Show this many of the newest runs.")] = 20,
+    limit: Annotated[int, typer.Option(min=1, help="Show the newest runs, this many in all.")] = 20,
     output: OutputOption = Output.table,
 ) -> None:
     """List the runs, newest first, with progress, time left and metrics.
@@ -42,9 +42,9 @@ def runs(
     Example: knoll runs digits -w --timeout 600
 
     If data has no run yet, a line "Waiting for MODEL" says what is missing. With -w, a terminal also shows
-    the losses of live runs. The command ends when the newest run ends; the exit code is 1 if that run was
-    rejected or failed. Unknown: nothing goes on with the run, and it has no outcome that counts; in JSON,
-    `outcomeFault` says why the one in its place does not.
+    the losses of live runs. The command ends when the newest run ends, in JSON `newest`; the exit code is 1
+    if that run was rejected or failed. The old run of data that returns counts as the newest. Unknown:
+    nothing goes on with the run, and it has no outcome that counts; `outcomeFault` says why.
 
     If a run made a version, STATE also says what became of it. Refused: the gate refused it. Held: it waits
     for approval. RolledBack: its trial has failed. Damaged: its bytes have changed. In JSON, `state` is about

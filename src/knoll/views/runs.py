@@ -20,13 +20,19 @@ __all__ = ["RunsView", "look_at_runs", "read_runs", "runs_document"]
 @dataclass(frozen=True)
 class RunsView:
     """The runs, newest first. `waiting` has the models whose data asks for a run that is not there yet, with
-    the reason. `newest` is the run of the data in the bucket, or else the newest one. `left_out` says how
-    many runs only a newer knoll understands; "" for none."""
+    the reason. `of_data` has the runs of the data in the buckets; `runs` may lack old ones of them. `newest`
+    is the newest of those, or else of all. `left_out` says how many runs only a newer knoll understands; ""
+    for none."""
 
     runs: Sequence[RunView] = ()
     waiting: Sequence[Expected] = ()
-    newest: RunView | None = None
+    of_data: Sequence[RunView] = ()
     left_out: str = ""
+
+    @property
+    def newest(self) -> RunView | None:
+        """The run whose end is the end of all."""
+        return next(iter(self.of_data or self.runs), None)
 
     @property
     def is_over(self) -> bool:
@@ -36,19 +42,20 @@ class RunsView:
     @property
     def settled(self) -> Mapping[str, RunView]:
         """The runs that never change again, by id."""
-        return {one.run.id: one for one in self.runs if one.is_settled}
+        return {one.run.id: one for one in (*self.runs, *self.of_data) if one.is_settled}
 
 
 def look_at_runs(platform: Platform, model: str, limit: int, before: RunsView) -> RunsView:
-    """The newest runs of a model, or of all for "". Runs that were settled `before` are not read again."""
+    """The `limit` newest runs of a model, or of all for "". Runs that were settled `before` are not read
+    again."""
     documents = [one for one in platform.cluster.list("Model") if model in ("", one["metadata"]["name"])]
     expected = expected_runs(platform, documents)
     asked = [one.run for one in expected]
-    runs, newer = _read_runs(platform, model, limit, before.settled, asked)
-    there = {one.run.id for one in runs}
-    missing = [one for one in expected if one.run not in there and (one.run or model or not runs)]
-    of_data = [one for one in runs if one.run.id in asked]  # data that returns may have an old run
-    return RunsView(runs, missing, next(iter(of_data or runs), None), left_out_words("run", newer))
+    found, newer = _read_runs(platform, model, limit, before.settled, asked)
+    there = {one.run.id for one in found}
+    missing = [one for one in expected if one.run not in there and (one.run or model or not found)]
+    of_data = [one for one in found if one.run.id in asked]  # data that returns may have an old run
+    return RunsView(found[:limit], missing, of_data, left_out_words("run", newer))
 
 
 def read_runs(platform: Platform, model: str = "", limit: int = 20) -> list[RunView]:
