@@ -132,6 +132,22 @@ def test_bombs_in_json_lines_are_bad_rows(line: str) -> None:
     assert str(bad[1]).startswith("it is no JSON")
 
 
+HALF = "\ud800x"
+
+
+def test_half_of_a_surrogate_pair_makes_a_bad_row_wherever_it_stands() -> None:
+    """It has no UTF-8: a record with it could not be read."""
+    lines = '{"a": "x"}\n{"a": "\\ud800x"}\n{"b\\udfff": 1, "a": "y"}\n{"a": "\\ud83d\\ude00"}'
+    assert list(read("people.jsonl", lines).rows) == [
+        (1, ["x"]),
+        (2, "a has half of a surrogate pair, \\ud800 to \\udfff"),
+        (3, "the name b\\udfff has half of a surrogate pair"),
+        (4, ["\U0001f600"]),
+    ]
+    (_, first), (_, second) = read("people.npz", npz(a=np.array([HALF, "x"]))).rows
+    assert (str(first).partition(",")[0], second) == ("a has half of a surrogate pair", ["x"])
+
+
 def parquet(**columns: object) -> bytes:
     body = io.BytesIO()
     pq.write_table(pa.table(columns), body)

@@ -4,8 +4,9 @@ import json
 from collections.abc import Iterator
 from typing import Any, NoReturn
 
-from knoll.tables.limits import LONGEST_CELL, MOST_COLUMNS
-from knoll.tables.table import Row, Table, check_names
+from knoll.quoting import escaped
+from knoll.tables.limits import MOST_COLUMNS
+from knoll.tables.table import Row, Table, check_names, is_text
 from knoll.tables.text import open_text
 
 __all__ = ["read_json_lines"]
@@ -48,11 +49,11 @@ def _read(text: str) -> dict[str, Any] | str:
     if not isinstance(found, dict):
         return "it is no object of values by column"
     for name, value in found.items():
+        if not is_text(name):
+            return f"the name {escaped(name[:40])} has half of a surrogate pair"
         if not isinstance(value, _TYPES):
             kind = "a list" if isinstance(value, list) else "an object"
-            return f"{name} is {kind}, not a number, text, true, false or null"
-        if isinstance(value, str) and len(value) > LONGEST_CELL:
-            return f"{name} has more than {LONGEST_CELL:,} characters"
+            return f"{escaped(name)} is {kind}, not a number, text, true, false or null"
     return found
 
 

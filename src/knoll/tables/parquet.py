@@ -8,7 +8,7 @@ from knoll.errors import InvalidData
 from knoll.quantities import in_words
 from knoll.quoting import escaped
 from knoll.tables.cells import CellValue
-from knoll.tables.limits import LONGEST_CELL, MOST_UNPACKED
+from knoll.tables.limits import MOST_UNPACKED
 from knoll.tables.table import Row, Table, check_names
 
 __all__ = ["read_parquet"]
@@ -66,16 +66,9 @@ def _rows(file: Any) -> Iterator[Row]:
             columns = [column.to_pylist() for column in batch.columns]
             for cells in zip(*columns, strict=True):
                 number += 1
-                yield number, _plain(cells)
+                yield number, [_cell(one) for one in cells]
     except (pyarrow.ArrowException, OSError, ValueError) as error:
         raise InvalidData(f"it is damaged behind row {number}: {_first_line(error)}") from error
-
-
-def _plain(cells: tuple[Any, ...]) -> list[CellValue] | str:
-    found = [_cell(one) for one in cells]
-    if any(isinstance(one, str) and len(one) > LONGEST_CELL for one in found):
-        return f"it has a cell with more than {LONGEST_CELL:,} characters"
-    return found
 
 
 def _cell(value: Any) -> CellValue:

@@ -3,6 +3,7 @@
 from knoll.data_layout import is_table, no_table
 from knoll.errors import InvalidData
 from knoll.tables.arrays import read_arrays
+from knoll.tables.checks import checked
 from knoll.tables.delimited import read_delimited
 from knoll.tables.json_lines import read_json_lines
 from knoll.tables.parquet import read_parquet
@@ -16,9 +17,12 @@ _KINDS = {b"\x1f\x8b": "gzip", b"PK\x03\x04": "a zip archive or a spreadsheet", 
 def read_table(name: str, body: bytes) -> Table:
     """The table of a file. Its rows are read while they are used. Raises InvalidData in words that begin with
     "it"."""
-    ending = name.lower().rpartition(".")[2]
     if not is_table(name):
         raise InvalidData(no_table(name))
+    return checked(_read(name.lower().rpartition(".")[2], body))
+
+
+def _read(ending: str, body: bytes) -> Table:
     if ending == "parquet":
         return read_parquet(body)
     if ending == "npz":

@@ -1,5 +1,6 @@
 """A table as it is read: the names of its columns, and its rows one after the other."""
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -9,7 +10,9 @@ from knoll.quoting import escaped
 from knoll.tables.cells import CellValue, kind_of
 from knoll.tables.limits import LONGEST_NAME, MOST_COLUMNS
 
-__all__ = ["Row", "Table", "check_names"]
+__all__ = ["Row", "Table", "check_names", "is_text"]
+
+_HALF = re.compile("[\ud800-\udfff]")
 
 Row = tuple[int, Sequence[CellValue] | str]
 
@@ -25,6 +28,11 @@ class Table:
     unit: str
     is_typed: bool
     is_open: bool = False
+
+
+def is_text(text: str) -> bool:
+    """Whether it has UTF-8: half of a surrogate pair has none."""
+    return text.isascii() or not _HALF.search(text)
 
 
 def check_names(names: Sequence[str]) -> None:
@@ -43,6 +51,8 @@ def check_names(names: Sequence[str]) -> None:
         raise InvalidData(f"it has two columns with the name {escaped(twice[0])}")
     if all(kind_of(name, is_typed=False) == "number" for name in names):
         raise InvalidData("its first line has numbers, and must have the names of the columns")
+    if half := [name for name in names if not is_text(name)]:
+        raise InvalidData(f"its column {escaped(half[0][:40])} has half of a surrogate pair in its name")
     long = next((name for name in names if len(name) > LONGEST_NAME), "")
     if long:
         raise InvalidData(
