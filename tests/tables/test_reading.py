@@ -113,7 +113,8 @@ def test_what_is_larger_than_a_limit_is_refused(body: str, told: str) -> None:
 
 def test_json_lines_have_types_and_may_leave_columns_out() -> None:
     table = read(
-        "people.jsonl", '{"a": 1, "b": "2"}\n\n{"b": null, "c": true}\n[1]\n{"a": [1]}\n{"a": NaN}\n{'
+        "people.jsonl",
+        '{"a": 1, "b": "2"}\n\n{"b": null, "c": true}\n[1]\n{"a": [1]}\n{"a": NaN}\n{\n{"a": 1, "a": 2}\n',
     )
     assert (table.names, table.is_typed, table.is_open) == (("a", "b", "c"), True, True)
     first, second, *bad = table.rows
@@ -123,6 +124,7 @@ def test_json_lines_have_types_and_may_leave_columns_out() -> None:
         (5, "a is a list, not a number, text, true, false or null"),
         (6, "it is no JSON"),
         (7, "it is no JSON"),
+        (8, "it has a twice"),
     ]
 
 

@@ -1,6 +1,7 @@
 """JSON Lines: an object of values by column in each line. What a line leaves out is missing there."""
 
 import json
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any, NoReturn
 
@@ -12,6 +13,10 @@ from knoll.tables.text import open_text
 __all__ = ["read_json_lines"]
 
 _TYPES = (str, int, float, bool, type(None))
+
+
+class _TwiceError(ValueError):
+    """A name stands twice in an object."""
 
 
 def read_json_lines(body: bytes) -> Table:
@@ -43,7 +48,9 @@ def _objects(body: bytes) -> Iterator[tuple[int, dict[str, Any] | str]]:
 def _read(text: str) -> dict[str, Any] | str:
     """The object, or why the line is bad."""
     try:
-        found = json.loads(text, parse_constant=_refuse)
+        found = json.loads(text, parse_constant=_refuse, object_pairs_hook=_unique)
+    except _TwiceError as error:
+        return str(error)
     except (ValueError, RecursionError) as error:
         return f"it is no JSON: {error}"
     if not isinstance(found, dict):
@@ -54,6 +61,15 @@ def _read(text: str) -> dict[str, Any] | str:
         if not isinstance(value, _TYPES):
             kind = "a list" if isinstance(value, list) else "an object"
             return f"{escaped(name)} is {kind}, not a number, text, true, false or null"
+    return found
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Readers differ in which value of a name that stands twice they take."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        ((name, _),) = Counter(name for name, _ in pairs).most_common(1)
+        raise _TwiceError(f"it has {escaped(name[:40])} twice")
     return found
 
 
