@@ -2,7 +2,10 @@
 
 import io
 import json
+import tracemalloc
 import zipfile
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -151,8 +154,12 @@ def test_half_of_a_surrogate_pair_makes_a_bad_row_wherever_it_stands() -> None:
 
 
 def parquet(**columns: object) -> bytes:
+    return written(columns)
+
+
+def written(columns: Mapping[str, object], **options: Any) -> bytes:
     body = io.BytesIO()
-    pq.write_table(pa.table(columns), body)
+    pq.write_table(pa.table(dict(columns)), body, **options)
     return body.getvalue()
 
 
@@ -167,6 +174,39 @@ def test_parquet_is_read_with_its_types() -> None:
 def test_parquet_that_holds_other_things_is_refused() -> None:
     assert "its column a has the type list" in fault_of("a.parquet", parquet(a=[[1]]))
     assert "it is no Parquet that can be read" in fault_of("a.parquet", b"PAR1 and no more")
+
+
+@pytest.mark.parametrize(
+    ("text", "options"),
+    [
+        ("x" * 50_000, {}),
+        ("x" * 50_000, {"use_dictionary": False, "compression": "zstd"}),
+        ("x" * 50_000, {"use_dictionary": False, "column_encoding": {"a.b": "DELTA_BYTE_ARRAY"}}),
+    ],
+    ids=["dictionary", "plain", "delta"],
+)
+def test_long_cells_of_a_small_parquet_take_little_memory(text: str, options: dict[str, Any]) -> None:
+    """One text in the file is that of many rows: each is read, and not all of them are in memory."""
+    table = read("a.parquet", written({"a.b": [text, "y"] * 500, "n": [*range(1000)]}, **options))
+    tracemalloc.start()
+    try:
+        found = sum(len(str(cells[0])) for _, cells in table.rows)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert found == 500 * (len(text) + 1)
+    assert peak < 2**24
+
+
+def test_a_row_of_parquet_that_is_too_long_is_bad_and_the_next_ones_are_read() -> None:
+    """Each cell may be there, and all together not; one alone may not."""
+    cells = ["y", "x" * 120_000, "y", "x" * 140_000]
+    _, long, third, last = read("a.parquet", written({f"c{n}": cells for n in range(9)})).rows
+    assert long == (2, "it has more than 1,048,576 characters")
+    assert third == (3, ["y"] * 9)
+    assert last == (4, "it has more than 1,048,576 characters")
+    (alone,) = read("a.parquet", parquet(a=["x" * 140_000])).rows
+    assert alone == (1, "a has more than 131,072 characters")
 
 
 def npz(**arrays: object) -> bytes:

@@ -10,6 +10,7 @@ __all__ = [
     "MOST_COLUMNS",
     "MOST_ROWS",
     "MOST_UNPACKED",
+    "rows_at_once",
 ]
 
 MOST_ROWS = 10_000_000  # of all files together
@@ -20,3 +21,10 @@ LONGEST_CELL = 131_072  # characters; csv has the same limit
 LONGEST_ROW = 2**20  # characters
 LONGEST_VALUE = 200  # characters of a category; what is longer is text
 MOST_UNPACKED = 2**30  # bytes of a Parquet or npz file
+
+_ROWS, _CELLS = 4096, 2**18  # that are objects of Python at a time
+
+
+def rows_at_once(columns: int) -> int:
+    """How many rows of a library are made objects of Python at a time."""
+    return max(1, min(_ROWS, _CELLS // max(1, columns)))

@@ -1,19 +1,25 @@
-"""Parquet, a part of the rows at a time. Only the trainer has pyarrow."""
+"""Parquet, a part of the rows at a time. Only the trainer has pyarrow.
+
+Equal texts are one text in a file, however many rows have them. So they stay the numbers of a dictionary
+until it is known how long the rows are: a part has as many rows as fit into memory.
+"""
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from knoll.errors import InvalidData
 from knoll.quantities import in_words
 from knoll.quoting import escaped
 from knoll.tables.cells import CellValue
-from knoll.tables.limits import MOST_UNPACKED
+from knoll.tables.limits import LONGEST_ROW, MOST_UNPACKED, rows_at_once
 from knoll.tables.table import Row, Table, check_names
 
 __all__ = ["read_parquet"]
 
-_AT_ONCE = 4096  # rows
+_CHARACTERS = 4 * LONGEST_ROW  # of the rows that are objects of Python
+_DECODED = 2**26  # bytes of the texts that are in no dictionary
+_DELTA = "DELTA"  # encodings from which pyarrow makes no dictionary
 
 
 def read_parquet(body: bytes) -> Table:
@@ -29,16 +35,16 @@ def read_parquet(body: bytes) -> Table:
         file = pyarrow.parquet.ParquetFile(io.BytesIO(body))
     except (pyarrow.ArrowException, OSError, ValueError) as error:
         raise InvalidData(f"it is no Parquet that can be read: {_first_line(error)}") from error
-    schema = file.schema_arrow
-    check_names(schema.names)
-    _check_types(schema)
+    names = file.schema_arrow.names
+    check_names(names)
+    _check_types(file.schema_arrow)
     groups = (file.metadata.row_group(number) for number in range(file.metadata.num_row_groups))
     if (size := sum(one.total_byte_size for one in groups)) > MOST_UNPACKED:
         raise InvalidData(
             f"it has {in_words(size)} when it is unpacked, more than {in_words(MOST_UNPACKED)}: write "
             "several files"
         )
-    return Table(tuple(schema.names), _rows(file), "row", is_typed=True)
+    return Table(tuple(names), _rows(body, file), "row", is_typed=True)
 
 
 def _check_types(schema: Any) -> None:
@@ -57,18 +63,86 @@ def _check_types(schema: Any) -> None:
             )
 
 
-def _rows(file: Any) -> Iterator[Row]:
+def _rows(body: bytes, file: Any) -> Iterator[Row]:
     import pyarrow
+    import pyarrow.parquet
 
+    loose = _loose_texts(file.metadata)
+    names = [name for name in file.schema_arrow.names if name not in loose]
+    at_once = max(1, min(rows_at_once(len(file.schema_arrow)), _DECODED // max(1, sum(loose.values()))))
     number = 0
     try:
-        for batch in file.iter_batches(_AT_ONCE):
-            columns = [column.to_pylist() for column in batch.columns]
-            for cells in zip(*columns, strict=True):
-                number += 1
-                yield number, [_cell(one) for one in cells]
+        packed = pyarrow.parquet.ParquetFile(
+            pyarrow.BufferReader(body), metadata=file.metadata, read_dictionary=names
+        )
+        for batch in packed.iter_batches(at_once):
+            for start, length in _parts(_lengths(batch)):
+                if length is None:
+                    number += 1
+                    yield number, f"it has more than {LONGEST_ROW:,} characters"
+                    continue
+                columns = [_cells(column.slice(start, length)) for column in batch.columns]
+                for cells in zip(*columns, strict=True):
+                    number += 1
+                    yield number, [_cell(one) for one in cells]
     except (pyarrow.ArrowException, OSError, ValueError) as error:
         raise InvalidData(f"it is damaged behind row {number}: {_first_line(error)}") from error
+
+
+def _loose_texts(metadata: Any) -> dict[str, int]:
+    """The columns of text of which pyarrow makes no dictionary, and how many bytes a cell may have."""
+    found: dict[str, int] = {}
+    for group in range(metadata.num_row_groups):
+        for number in range(metadata.num_columns):
+            one = metadata.row_group(group).column(number)
+            if one.physical_type == "BYTE_ARRAY" and any(name.startswith(_DELTA) for name in one.encodings):
+                size = max(one.total_uncompressed_size, one.total_compressed_size)
+                found[one.path_in_schema] = max(size, found.get(one.path_in_schema, 0))
+    return found
+
+
+def _lengths(batch: Any) -> list[int]:
+    """How many characters of text each row has."""
+    from pyarrow import compute, types
+
+    total = [0] * batch.num_rows
+    for column in batch.columns:
+        if types.is_string(column.type) or types.is_large_string(column.type):
+            lengths = compute.utf8_length(column)
+        elif types.is_dictionary(column.type) and not types.is_primitive(column.type.value_type):
+            used = compute.unique(column.indices.drop_null())  # the dictionary may be that of many batches
+            texts = compute.utf8_length(column.dictionary.take(used))
+            lengths = texts.take(compute.index_in(column.indices, used))
+        else:
+            continue
+        total = [sum(pair) for pair in zip(total, compute.fill_null(lengths, 0).to_pylist(), strict=True)]
+    return total
+
+
+def _parts(lengths: Sequence[int]) -> Iterator[tuple[int, int | None]]:
+    """The rows, in parts of a start and a number of rows that fit into memory together; None for a row that
+    is too long alone."""
+    start, taken = 0, 0
+    for place, length in enumerate(lengths):
+        if place > start and taken + length > _CHARACTERS:
+            yield start, place - start
+            start, taken = place, 0
+        taken += length
+        if length > LONGEST_ROW:
+            if place > start:
+                yield start, place - start
+            yield place, None
+            start, taken = place + 1, 0
+    if start < len(lengths):
+        yield start, len(lengths) - start
+
+
+def _cells(column: Any) -> list[Any]:
+    from pyarrow import types
+
+    plain = column.dictionary_decode() if types.is_dictionary(column.type) else column
+    cells: list[Any] = plain.to_pylist()
+    return cells
 
 
 def _cell(value: Any) -> CellValue:
