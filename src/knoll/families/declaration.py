@@ -19,6 +19,7 @@ from knoll.models.wording import faults_of_fields
 
 __all__ = [
     "MOST_EPOCHS",
+    "ColumnNames",
     "ConfigT",
     "Declaration",
     "FamilyConfig",
@@ -31,6 +32,10 @@ __all__ = [
 ]
 
 MOST_EPOCHS = 1_000_000  # more is a slip of the pen
+ColumnNames = Annotated[
+    tuple[str, ...],
+    Field(strict=False, max_length=1000, json_schema_extra={"unit": "columns", "range": "names of columns"}),
+]
 
 
 class FamilyConfig(BaseModel):

@@ -1,16 +1,17 @@
-"""Tables for families: the files that are tables, and what is made of each."""
+"""Tables for families: the files that are tables, what is made of each, and what their columns hold."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import TypeVar
 
 from knoll.data_files import why_skipped
 from knoll.data_layout import is_table, no_table
-from knoll.errors import BadFiles
+from knoll.errors import BadFiles, InvalidData
 from knoll.families.base import Files
-from knoll.tables import Table, read_table
+from knoll.quoting import did_you_mean, escaped
+from knoll.tables import MOST_ROWS, Table, TableCounts, count_table, odd_tables, read_table
 
-__all__ = ["each_table", "table_keys"]
+__all__ = ["count_tables", "each_table", "table_keys", "unknown_columns"]
 
 _Made = TypeVar("_Made")
 
@@ -35,6 +36,32 @@ def each_table(
         faults |= files.each(some, partial(_look, ending, look), partial(_use, some, use))
     if faults:
         raise BadFiles(faults)
+
+
+def count_tables(files: Files, keys: Sequence[str], missing: Collection[str]) -> TableCounts:
+    """What the columns of all tables hold. Raises BadFiles that names tables with other columns than most,
+    and InvalidData if there are no rows, or too many."""
+    found: dict[str, TableCounts] = {}
+    each_table(files, keys, lambda table: count_table(table, frozenset(missing)), found.__setitem__)
+    if odd := odd_tables(found):
+        raise BadFiles(odd)
+    if not found:
+        raise InvalidData("there is no table", fix="upload CSV, TSV, JSON Lines, Parquet or npz")
+    first, *others = (found[key] for key in keys)
+    for one in others:
+        first.join(one)
+    if first.rows > MOST_ROWS:
+        raise InvalidData(f"the data has {first.rows:,} rows, more than {MOST_ROWS:,}", fix="use fewer rows")
+    return first
+
+
+def unknown_columns(known: Collection[str], named: Mapping[str, Iterable[str]]) -> Iterator[str]:
+    """What is wrong with the columns that each field of the config names: those that are not known."""
+    for field_name, names in named.items():
+        for name in names:
+            if name not in known:
+                like = did_you_mean(name, known)
+                yield f"{field_name} names the column {escaped(name)}, which is not there{like}"
 
 
 def _ending(key: str) -> str:

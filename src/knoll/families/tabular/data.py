@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 from knoll.data_layout import listed
 from knoll.errors import BadFiles, InvalidData
 from knoll.families.base import DataPart, Examples, Files, split_keys
-from knoll.families.table_files import each_table, table_keys
+from knoll.families.table_files import count_tables, table_keys
 from knoll.families.tabular.declaration import TabularConfig
 from knoll.families.tabular.plan import REGRESSION, Plan, make_plan, plan_of_about
 from knoll.families.tabular.rows import Rows, read_rows
 from knoll.families.tabular.statistics import describe_columns, renumber
 from knoll.quantities import counted
-from knoll.tables import MOST_ROWS, TableCounts, count_table, infer_schema, odd_tables
+from knoll.tables import infer_schema
 
 __all__ = ["TabularData"]
 
@@ -33,7 +33,7 @@ class TabularData(DataPart[TabularConfig]):
         """Read all tables twice: for the schema, and for the rows. Raises InvalidData that names the files,
         or the columns."""
         keys = table_keys(files)
-        counts = _count(files, keys, config)
+        counts = count_tables(files, keys, config.missing)
         schema = infer_schema(counts, config.categories)
         plan = make_plan(schema, config)
         rows = read_rows(files, keys, plan, counts.rows)
@@ -61,7 +61,7 @@ class TabularData(DataPart[TabularConfig]):
         """All rows, in the form of the data. Raises InvalidData that names bad files and rows, and classes
         that the data lacks."""
         keys, plan = table_keys(files), plan_of_about(about, config)
-        counts = _count(files, keys, config)
+        counts = count_tables(files, keys, config.missing)
         wanted = {plan.target.name, *(one.name for one in plan.inputs)}
         if absent := sorted(wanted - set(counts.names)):
             raise InvalidData(f"it lacks the columns {listed(absent)}, which the data has")
@@ -83,22 +83,6 @@ class TabularData(DataPart[TabularConfig]):
             for rows in (examples.train, examples.held_out)
         ]
         return dict(zip(names, zip(*sides, strict=True), strict=True))
-
-
-def _count(files: Files, keys: Sequence[str], config: TabularConfig) -> TableCounts:
-    """What the columns of all tables hold. Raises BadFiles that names tables with other columns than most."""
-    found: dict[str, TableCounts] = {}
-    each_table(files, keys, lambda table: count_table(table, frozenset(config.missing)), found.__setitem__)
-    if odd := odd_tables(found):
-        raise BadFiles(odd)
-    if not found:
-        raise InvalidData("there is no table", fix="upload CSV, TSV, JSON Lines, Parquet or npz")
-    first, *others = (found[key] for key in keys)
-    for one in others:
-        first.join(one)
-    if first.rows > MOST_ROWS:
-        raise InvalidData(f"the data has {first.rows:,} rows, more than {MOST_ROWS:,}", fix="use fewer rows")
-    return first
 
 
 def _split(rows: Rows, plan: Plan, share: float) -> tuple[list[int], list[int]]:

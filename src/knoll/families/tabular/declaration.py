@@ -4,14 +4,19 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from knoll.families.declaration import MOST_EPOCHS, Declaration, FamilyConfig, Form, form, less, more, unit
+from knoll.families.declaration import (
+    MOST_EPOCHS,
+    ColumnNames,
+    Declaration,
+    FamilyConfig,
+    Form,
+    form,
+    less,
+    more,
+    unit,
+)
 
 __all__ = ["TabularConfig", "TabularDeclaration"]
-
-_Names = Annotated[
-    tuple[str, ...],
-    Field(strict=False, max_length=1000, json_schema_extra={"unit": "columns", "range": "names of columns"}),
-]
 
 
 class TabularConfig(FamilyConfig):
@@ -22,11 +27,11 @@ class TabularConfig(FamilyConfig):
         Literal["classification", "regression"] | None,
         unit("", none="regression if the target has numbers, and more than two different ones"),
     ] = Field(default=None, description="Whether the answer is a class or a number")
-    leave_out: _Names = Field(default=(), description="Columns that are not learnt from")
-    categories: _Names = Field(
+    leave_out: ColumnNames = Field(default=(), description="Columns that are not learnt from")
+    categories: ColumnNames = Field(
         default=(), description="Columns that are categories although they have numbers, such as codes"
     )
-    slices: _Names = Field(
+    slices: ColumnNames = Field(
         default=(),
         description="Columns for each value of which the version is scored; they may be left out of learning",
     )

@@ -9,8 +9,9 @@ from typing import Any
 
 from knoll.data_layout import listed
 from knoll.errors import InvalidData
+from knoll.families.table_files import unknown_columns
 from knoll.families.tabular.declaration import TabularConfig
-from knoll.quoting import did_you_mean, escaped
+from knoll.quoting import escaped
 from knoll.tables import LEARNT, Column
 
 __all__ = ["CLASSIFICATION", "REGRESSION", "Plan", "Role", "make_plan", "plan_of_about"]
@@ -49,7 +50,14 @@ class Plan:
 def make_plan(schema: Sequence[Column], config: TabularConfig) -> Plan:
     """Raises InvalidData that names all columns that cannot be used, and what to do."""
     known = {one.name: one for one in schema}
-    if unknown := list(_unknown(known, config)):
+    named = {
+        "target": (config.target,),
+        "leaveOut": config.leave_out,
+        "categories": config.categories,
+        "slices": config.slices,
+        "groupBy": (config.group_by,) if config.group_by else (),
+    }
+    if unknown := list(unknown_columns(known, named)):
         raise InvalidData("; ".join(unknown), fix=f"the data has the columns {listed([*known])}")
     away = {config.target, *config.leave_out, *([config.group_by] if config.group_by else [])}
     inputs = [one for one in schema if one.name not in away and one.kind != "empty"]
@@ -89,21 +97,6 @@ def plan_of_about(about: Mapping[str, Any], config: TabularConfig) -> Plan:
         frozenset(config.missing),
         config.group_by,
     )
-
-
-def _unknown(known: Mapping[str, Column], config: TabularConfig) -> Iterator[str]:
-    named = {
-        "target": (config.target,),
-        "leaveOut": config.leave_out,
-        "categories": config.categories,
-        "slices": config.slices,
-        "groupBy": (config.group_by,) if config.group_by else (),
-    }
-    for field_name, names in named.items():
-        for name in names:
-            if name not in known:
-                like = did_you_mean(name, known)
-                yield f"{field_name} names the column {escaped(name)}, which is not there{like}"
 
 
 def _task_of(target: Column) -> str:
