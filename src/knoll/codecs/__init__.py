@@ -4,11 +4,13 @@
     image        mode, width, height  {"b64": PNG or JPEG}, or pixels 0..255         float32 (C, H, W), 0..1
     latent       size                 {"seed": 7}, {"latent": [...]}, {} for chance  float32 (size,)
     row          columns, ignored     {"age": 63, "sex": "F"}                        float32 (C, 2)
+    series       names, events, …     {"time": "…", "history": {"name": [...]}}      float32 (S + 2 + E, T, 2)
     tensor       -                    nested lists of the tensor's shape             the tensor's datatype
 
     output codec  options    tensor                                    prediction
     classes       labels     (B, K) probabilities                      {"label", "probabilities"}
     image         low, high  (B, C, H, W) in [low, high], C is 1 or 3  {"b64": PNG}, or the PNG itself
+    series        names, …   (B, S, F, Q) quantiles                    {"name": {"0.5": [...]}}, or a PNG
     tensor        -          (B, ...)                                  nested lists
 
 A new kind is one module and one line in `CODECS`. Predictors run this without torch.

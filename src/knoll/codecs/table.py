@@ -7,8 +7,9 @@ from knoll.codecs.codec import Codec
 from knoll.codecs.latent import LATENT
 from knoll.codecs.picture import IMAGE
 from knoll.codecs.row import ROW
+from knoll.codecs.series import SERIES
 from knoll.codecs.tensor import TENSOR
 
 __all__ = ["CODECS"]
 
-CODECS: Mapping[str, Codec] = {one.name: one for one in (CLASSES, IMAGE, LATENT, ROW, TENSOR)}
+CODECS: Mapping[str, Codec] = {one.name: one for one in (CLASSES, IMAGE, LATENT, ROW, SERIES, TENSOR)}

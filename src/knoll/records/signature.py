@@ -26,7 +26,8 @@ class Tensor:
     `datatype` is one of the open inference protocol: FP32, INT64, ... `shape` has -1 for the batch. `codec`
     names the conversion from or to JSON, which `knoll.codecs` has, and `options` are its options. Some
     have one meaning in all codecs: the output has a number for each of `labels`, of which the highest is the
-    answer; `low` and `high` are the numbers of black and white; `columns` are those of a row.
+    answer; `low` and `high` are the numbers of black and white; `columns` are those of a row; `names` are
+    those of series.
     """
 
     name: str
@@ -44,6 +45,11 @@ class Tensor:
     def columns(self) -> tuple[Mapping[str, Any], ...]:
         """The columns of the rows that the input takes; empty if it takes no rows."""
         return tuple(self.options.get("columns") or ())
+
+    @cached_property
+    def series(self) -> tuple[str, ...]:
+        """The names of the series that the tensor has; empty if it has none."""
+        return tuple(map(str, self.options.get("names") or ()))
 
 
 @with_config(LENIENT)

@@ -49,6 +49,9 @@ def _tensors_changed(kind: str, old: Sequence[Tensor], new: Sequence[Tensor]) ->
                 yield f"{kind} {escaped(name)} has the {what} {escaped(is_now)}, not {escaped(was)}"
         if before[name].columns and after[name].columns:
             yield from row_changes(before[name], after[name])
+        if {*before[name].series} != {*after[name].series}:
+            change = _came_and_went(before[name].series, after[name].series)
+            yield f"{kind} {escaped(name)} comes {change}"
 
 
 def _form(tensor: Tensor) -> tuple[str, str, str]:

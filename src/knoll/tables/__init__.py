@@ -11,7 +11,7 @@ Nothing here needs torch, and CSV and JSON Lines need no library at all. A fault
 InvalidData; a bad row comes in place of its cells, so that whoever reads goes on behind it.
 """
 
-from knoll.tables.cells import CellValue, category_of, is_missing, number_of
+from knoll.tables.cells import CellValue, category_of, is_missing, moment_of, number_of
 from knoll.tables.limits import MOST_CATEGORIES, MOST_COLUMNS, MOST_ROWS
 from knoll.tables.reading import read_table
 from knoll.tables.schema import LEARNT, Column, infer_schema, odd_tables
@@ -32,6 +32,7 @@ __all__ = [
     "count_table",
     "infer_schema",
     "is_missing",
+    "moment_of",
     "number_of",
     "odd_tables",
     "read_table",

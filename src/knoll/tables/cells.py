@@ -7,8 +7,9 @@ text "12" is text.
 import math
 import re
 from collections.abc import Collection
+from datetime import UTC, datetime
 
-__all__ = ["MISSING", "CellValue", "category_of", "is_missing", "kind_of", "number_of"]
+__all__ = ["MISSING", "CellValue", "category_of", "is_missing", "kind_of", "moment_of", "number_of"]
 
 CellValue = str | int | float | bool | None
 
@@ -19,6 +20,7 @@ _DATE = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\
 _WHOLE = re.compile(r"([+-]?\d+)\.0+", re.ASCII)
 _LARGEST = 3.4028234e38  # of a float32
 _LONGEST = 400  # characters of a number
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def is_missing(cell: CellValue, more: Collection[str] = ()) -> bool:
@@ -65,3 +67,18 @@ def category_of(cell: CellValue) -> str:
         return text.lower()
     whole = _WHOLE.fullmatch(text)
     return whole[1] if whole else text
+
+
+def moment_of(cell: CellValue) -> tuple[int, bool] | None:
+    """The seconds since 1970 of a date or time, and whether it names its zone; without one they are those of
+    a clock on the wall. None if it is none, or no whole second."""
+    text = cell.strip() if isinstance(cell, str) else ""
+    if not _DATE.fullmatch(text):
+        return None
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    has_zone = found.tzinfo is not None
+    apart = (found if has_zone else found.replace(tzinfo=UTC)) - _EPOCH
+    return None if apart.microseconds else (apart.days * 86_400 + apart.seconds, has_zone)
