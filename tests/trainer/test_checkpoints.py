@@ -10,6 +10,7 @@ import torch
 from knoll.families.base import Family, Files
 from knoll.families.dcgan.family import Dcgan
 from knoll.families.image.family import ImageClassifier
+from knoll.families.traffic.family import TrafficForecast
 from knoll.trainer.checkpoints import Saved
 from knoll.trainer.loop import Trained, train_networks
 from knoll.trainer.state_files import Tree, decode_tree, encode_tree
@@ -19,7 +20,13 @@ CPU = torch.device("cpu")
 FAMILIES: dict[str, tuple[Family[Any], dict[str, Any], int]] = {
     "image-classifier": (ImageClassifier(), {"epochs": 3, "width": 4, "seed": 5, "batchSize": 16}, 4),
     "dcgan": (Dcgan(), {"epochs": 2, "latent": 8, "seed": 5, "batchSize": 2, "scored": 2}, 45),
+    "traffic-forecast": (
+        TrafficForecast(),
+        {"epochs": 3, "width": 4, "seed": 5, "batchSize": 8, "history": 14, "horizon": 2, "gaps": 0.2},
+        0,
+    ),
 }
+DAYS = "".join(["day,cars\n", *(f"2026-{n // 28 + 1:02}-{n % 28 + 1:02},{n % 7}\n" for n in range(150))])
 
 
 class Shelf:
@@ -53,9 +60,11 @@ class Shelf:
 
 @pytest.fixture(scope="module", params=sorted(FAMILIES))
 def training(request: pytest.FixtureRequest, digits: dict[str, bytes]) -> Callable[..., Trained]:
-    """Trains a family on some digits."""
+    """Trains a family on some digits, or on days."""
     family, config, stride = FAMILIES[request.param]
-    few = dict([*(one for one in digits.items() if one[0][0] in "01")][::stride])
+    few = {"days.csv": DAYS.encode()}
+    if stride:
+        few = dict([*(one for one in digits.items() if one[0][0] in "01")][::stride])
     configured = family.configure(config)
     examples = family.examples(Files.of(few), configured)
 

@@ -41,6 +41,10 @@ FAMILIES: dict[str, FamilyPlace] = {
         "knoll.families.tabular.family:Tabular",
         "knoll.families.tabular.declaration:TabularDeclaration",
     ),
+    "traffic-forecast": FamilyPlace(
+        "knoll.families.traffic.family:TrafficForecast",
+        "knoll.families.traffic.declaration:TrafficDeclaration",
+    ),
 }
 
 

@@ -1,0 +1,1 @@
+"""Series: how each goes on, with quantiles, from its history and the calendar."""
