@@ -103,10 +103,11 @@ def test_a_row_is_an_object(instance: Any) -> None:
         decode([instance], PEOPLE)
 
 
-ROW = [[63, 1], [1, 1], [0, 0], [2, 1]]
+Cells = list[list[float]]
+ROW: Cells = [[63, 1], [1, 1], [0, 0], [2, 1]]
 
 
-def fit(*rows: list[list[float]]) -> list[str]:
+def fit(*rows: Cells) -> list[str]:
     """What is told of rows of V2."""
     told: list[str] = []
     batch = np.array(rows, np.float32)

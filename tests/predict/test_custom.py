@@ -236,8 +236,8 @@ def test_a_process_serves_it(files_of: Files, classifier: Any, tmp_path: Path) -
                     return False
 
             eventually(is_ready, within=120)
-            body = {"instances": [{"picture": png([[250] * 4] * 4)["b64"]}]}
-            answer = client.post("/v1/models/shade:predict", json=body)
+            picture = {"picture": png([[250] * 4] * 4)["b64"]}
+            answer = client.post("/v1/models/shade:predict", json={"instances": [picture]})
             assert answer.json() == {"predictions": ["light"]}
             metrics = client.get("/metrics").text
         assert 'request_preprocess_seconds_count{model_name="shade"} 1.0' in metrics

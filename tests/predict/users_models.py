@@ -12,7 +12,7 @@ from fastapi import HTTPException
 from kserve.errors import InvalidInput
 
 
-class Labels(kserve.Model):
+class Labels(kserve.Model):  # type: ignore[misc]
     """Takes {"instances": [{"picture": its base64}]}, and answers labels. The version's graph predicts."""
 
     def preprocess(self, payload: Any, headers: dict[str, str] | None = None) -> Any:
@@ -22,7 +22,7 @@ class Labels(kserve.Model):
         return {"predictions": [one["label"] for one in result["predictions"]]}
 
 
-class Framed(kserve.Model):
+class Framed(kserve.Model):  # type: ignore[misc]
     """Takes a number between 0 and 1, and lets the version's graph say whether it is light or dark. Only what
     is around the graph is its own: one method is sync, the other async."""
 
@@ -47,7 +47,7 @@ class Framed(kserve.Model):
         return [{"name": "level", "datatype": "FP32", "shape": [-1, 1, 1, 1]}]
 
 
-class Own(kserve.Model):
+class Own(kserve.Model):  # type: ignore[misc]
     """Does all by itself, with a file of the version."""
 
     def __init__(self, name: str, model_dir: str) -> None:
@@ -112,7 +112,7 @@ class Own(kserve.Model):
         yield "one"
 
 
-class Unready(kserve.Model):
+class Unready(kserve.Model):  # type: ignore[misc]
     def load(self) -> bool:
         raise OSError("no such file")
 

@@ -18,6 +18,7 @@ from knoll.predict.observer import Observer
 from knoll.predict.sessions import Sessions
 from knoll.rollout.evidence import PassingPolicy, Seen, Tally, begin, judge, verdict
 from knoll.router.choose import choose
+from knoll.router.points import Points
 from knoll.router.policy import Policies
 from knoll.router.targets import targets_of
 from rollout.test_step_back import Serving
@@ -62,7 +63,8 @@ class Visits:
         cluster, service = self.world.platform.cluster, self.world.service()
         policy = Policies().of("digits", cluster.get("Model", "digits"))
         assert service is not None
-        choice = choose(policy, targets_of(traffic_of(service)), {"x-user": user}, self.chance.random)
+        points = Points(self.chance)  # not asked: each request has a visitor
+        choice = choose(policy, targets_of(traffic_of(service)), {"x-user": user}, points, self.chance.random)
         assert choice is not None
         revision = choice.answers.revision
         version = label_of(cluster.get("Revision", revision), VERSION_LABEL)
