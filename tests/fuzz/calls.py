@@ -10,7 +10,7 @@ from knoll.predict.v2_call import read_call
 from knoll.records.signature import Signature, Tensor
 from knoll.rpc.framing import frame
 from knoll.rpc.messages import INFERENCE, MESSAGES, SERVICES
-from knoll.rpc.wire import encode
+from knoll.rpc.writing import encode
 
 __all__ = ["calls", "read_one_call"]
 

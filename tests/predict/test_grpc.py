@@ -25,7 +25,7 @@ from knoll.paths import MODEL_INFER
 from knoll.predict.memory_budget import MemoryShares
 from knoll.rpc.framing import frame
 from knoll.rpc.messages import MESSAGES
-from knoll.rpc.wire import decode
+from knoll.rpc.reading import decode
 from laptop.running import eventually
 from predict.serving import Serving, serving
 

@@ -10,9 +10,11 @@ from hypothesis import strategies as st
 from kserve.protocol.grpc import grpc_predict_v2_pb2 as messages
 
 from knoll.errors import InvalidInstance
+from knoll.rpc.fields import NUMBERS
 from knoll.rpc.framing import ended, frame, seconds_of, unframed
 from knoll.rpc.messages import MESSAGES
-from knoll.rpc.wire import NUMBERS, Packed, decode, encode, numbers
+from knoll.rpc.reading import Packed, decode, numbers
+from knoll.rpc.writing import encode
 
 CONTENTS, INFER = "inference.InferTensorContents", "inference.ModelInferRequest"
 FIELDS = {one.name: one.kind for one in MESSAGES[CONTENTS] if one.kind in NUMBERS}

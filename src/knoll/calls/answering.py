@@ -18,7 +18,8 @@ from knoll.media_types import GRPC
 from knoll.paths import LIVE, MODEL_INFER, MODEL_READY, READY, SERVER, V2_MODEL, path_of
 from knoll.rpc import framing
 from knoll.rpc.messages import HEALTH, MESSAGES, REFLECTION, SERVICES, Method
-from knoll.rpc.wire import decode, encode
+from knoll.rpc.reading import decode
+from knoll.rpc.writing import encode
 
 __all__ = ["answer_calls"]
 

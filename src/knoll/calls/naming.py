@@ -2,7 +2,7 @@
 
 from knoll.errors import InvalidInstance
 from knoll.rpc.framing import HEAD
-from knoll.rpc.wire import first_text
+from knoll.rpc.reading import first_text
 
 __all__ = ["called_model"]
 

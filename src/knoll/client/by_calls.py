@@ -11,8 +11,10 @@ from knoll.client.tensors import Batches, Meanings, dtype_of
 from knoll.errors import InvalidInstance, KnollError
 from knoll.headers import CONTENT_TYPE
 from knoll.media_types import GRPC
+from knoll.rpc.fields import NUMBERS
 from knoll.rpc.messages import INFERENCE, MESSAGES, SERVICES
-from knoll.rpc.wire import NUMBERS, Packed, decode, encode, numbers
+from knoll.rpc.reading import Packed, decode, numbers
+from knoll.rpc.writing import encode
 from knoll.v2_parameters import DESCRIBE_OUTPUTS
 
 if TYPE_CHECKING:

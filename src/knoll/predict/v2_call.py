@@ -16,7 +16,8 @@ from knoll.predict.v2_input import MOST_SIDES
 from knoll.records.signature import Signature
 from knoll.rpc.framing import frame, unframed
 from knoll.rpc.messages import INFERENCE, MESSAGES, SERVICES
-from knoll.rpc.wire import Packed, decode, encode, numbers
+from knoll.rpc.reading import Packed, decode, numbers
+from knoll.rpc.writing import encode
 from knoll.v2_parameters import BINARY_OUTPUT
 
 __all__ = ["answer_call", "checked_call", "memory_of_typed", "read_call"]

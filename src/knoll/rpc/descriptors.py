@@ -4,8 +4,9 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from knoll.rpc.fields import MessageField
 from knoll.rpc.messages import ENUMS, MESSAGES, SERVICES, Method
-from knoll.rpc.wire import MessageField, encode
+from knoll.rpc.writing import encode
 
 __all__ = ["FILES", "file_of"]
 

@@ -9,7 +9,7 @@ lines, too.
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from knoll.rpc.wire import NUMBERS, MessageField
+from knoll.rpc.fields import NUMBERS, MessageField
 
 __all__ = ["ENUMS", "HEALTH", "INFERENCE", "MESSAGES", "REFLECTION", "SERVICES", "Method"]
 
