@@ -7,10 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas
 import pytest
 from PIL import Image
 
-from knoll.client import LabelsCounted
+from knoll.client import LabelsCounted, TensorInfo
+from knoll.client.given import v1_body
+from knoll.client.tensors import tensors_of
 from knoll.errors import InvalidData, InvalidInstance, KnollError, NotFound, Rejected, Unavailable
 
 LIGHT = np.full((4, 4), 255, np.uint8)
@@ -199,7 +202,43 @@ def test_what_was_converted_is_told(predict: Ask) -> None:
     )
 
 
-@pytest.mark.parametrize("url", ["nowhere", "ftp://x", "http://", "http://x:port"])
+@pytest.mark.parametrize(
+    "seconds", [None, "5", True, 0, -1, 1e-9, float("nan"), float("inf"), 1e300], ids=repr
+)
+def test_a_timeout_that_nobody_can_wait_is_refused_at_once(asking: Ask, seconds: Any) -> None:
+    with pytest.raises(Rejected, match=r"and must be seconds: a number from 0\.001 to 1,000,000"):
+        asking("http://x", lambda client: client.models(), timeout=seconds)
+
+
+def test_no_picture_and_no_path_is_told_as_such() -> None:
+    cut = Image.open(io.BytesIO(png(np.zeros((99, 99), np.uint8))[:60]))
+    for given, told in (
+        ({"x": Image.new("L", (0, 0))}, "a picture of 0x0 pixels cannot be made a PNG"),
+        (cut, "a picture of 99x99 pixels cannot be made a PNG"),
+        ("a\0.png", r"a\\x00.png: this can be no path"),
+    ):
+        with pytest.raises((InvalidData, InvalidInstance), match=told):
+            v1_body(given)
+
+
+def test_a_table_of_pandas_becomes_rows_of_v1() -> None:
+    """What is missing is null. A row is one instance. A tensor stays one."""
+    table = pandas.DataFrame(
+        {"age": [63, None], "sex": ["F", "M"], "old": pandas.array([True, None], "boolean")}
+    )
+    rows = [{"age": 63.0, "sex": "F", "old": True}, {"age": None, "sex": "M", "old": None}]
+    takes_rows, takes_tensor = (TensorInfo("x", "FP32", shape) for shape in ((-1, 3, 2), (-1, 2)))
+    assert json.loads(v1_body(table)) == {"instances": rows}
+    assert json.loads(v1_body(table.iloc[0])) == {"instances": rows[:1]}
+    assert tensors_of(table, [takes_rows]) is None
+    tensor = tensors_of(pandas.DataFrame([[1.0, 2.0]]), [takes_tensor])
+    assert tensor is not None
+    assert tensor["x"].tolist() == [[1, 2]]
+
+
+@pytest.mark.parametrize(
+    "url", ["nowhere", "ftp://x", "http://", "http://x:port", "http://x?x=1", "http://x#x"]
+)
 def test_what_is_no_url_is_refused_at_once(asking: Ask, url: str) -> None:
     with pytest.raises(Rejected, match="is no URL of a server"):
         asking(url, lambda client: client.models())

@@ -24,7 +24,7 @@ from knoll.request_limits import BODY_LIMIT
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["are_pixels", "batch_of", "bounded", "is_pil", "of_bytes", "of_seed", "v1_body"]
+__all__ = ["are_pixels", "batch_of", "bounded", "is_pil", "is_table", "of_bytes", "of_seed", "v1_body"]
 
 _FILES = (*PICTURES, ".json")
 _NUMBERS = (int, float)
@@ -52,6 +52,8 @@ def of_seed(seed: int) -> dict[str, Any]:
 def batch_of(given: Any) -> list[Any]:
     """The instances before they are read: the parts of a list, or the one that is given. Raises
     InvalidInstance."""
+    if is_table(given):
+        return _rows(given)
     if not isinstance(given, list | tuple):
         return [given]
     if not given:
@@ -89,6 +91,12 @@ def is_pil(given: Any) -> bool:
     return pillow is not None and isinstance(given, pillow.Image)
 
 
+def is_table(given: Any) -> bool:
+    """Whether it is a DataFrame of pandas, or a row of one, a Series."""
+    pandas = sys.modules.get("pandas")
+    return pandas is not None and isinstance(given, (pandas.DataFrame, pandas.Series))
+
+
 def are_pixels(array: "NDArray[Any]") -> bool:
     """Whether these are bytes as [height, width], or [height, width, 3], or 4 with the opacity."""
     is_colour = array.ndim == 3 and array.shape[2] in (3, 4)
@@ -106,6 +114,12 @@ def _instances(one: Any) -> list[Any]:
     return found if isinstance(found, list) else [found]
 
 
+def _rows(table: Any) -> list[Any]:
+    """An object of values by column for each row; a value that is missing there is null."""
+    values = table.astype(object).where(table.notna(), None)
+    return [values.to_dict()] if table.ndim == 1 else list(values.to_dict("records"))
+
+
 def _read(path: Path) -> bytes:
     try:
         with path.open("rb") as file:
@@ -116,6 +130,8 @@ def _read(path: Path) -> bytes:
         ) from error
     except OSError as error:
         raise InvalidData(f"{escaped(str(path))}: cannot be read: {error.strerror}") from error
+    except ValueError as error:
+        raise InvalidData(f"{escaped(str(path))}: this can be no path", fix="see how it is made") from error
 
 
 def _plain(one: Any) -> Any:
@@ -150,10 +166,17 @@ def _from_array(given: Any) -> Any:
 
 
 def _png(picture: Any) -> bytes:
-    """Without loss; a mode that PNG does not have becomes RGB."""
+    """Without loss; a mode that PNG does not have becomes RGB. Raises InvalidInstance if it has no pixels, or
+    its file, which Pillow reads here, is broken."""
     body = io.BytesIO()
     has_mode = picture.mode in ("1", "L", "LA", "P", "RGB", "RGBA", "I;16")
-    (picture if has_mode else picture.convert("RGB")).save(body, "PNG")
+    try:
+        (picture if has_mode else picture.convert("RGB")).save(body, "PNG")
+    except (OSError, SyntaxError, SystemError, ValueError) as error:
+        raise InvalidInstance(
+            "a picture of {}x{} pixels cannot be made a PNG".format(*picture.size),
+            fix="give one with pixels, of a file that is whole",
+        ) from error
     return body.getvalue()
 
 

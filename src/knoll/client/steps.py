@@ -9,16 +9,20 @@ import time
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
 from itertools import count
+from numbers import Real
 from typing import Any, Generic, TypeVar
 
 from knoll.client.retries import pause_before_retry
+from knoll.errors import Rejected
 from knoll.headers import CONTENT_TYPE
 from knoll.media_types import GRPC
+from knoll.quoting import shown
 
 __all__ = ["Call", "Deadline", "Done", "Heard", "Patience", "Pause", "Steps", "Try", "answer_to", "next_step"]
 
 _T = TypeVar("_T")
 _LEAST = 0.001  # seconds of a try
+_MOST = 1e6  # seconds: sockets know no longer time-out
 
 
 @dataclass(frozen=True)
@@ -67,11 +71,18 @@ class Pause:
 
 @dataclass(frozen=True)
 class Patience:
-    """How many seconds all tries and pauses may take, and where time and chance come from."""
+    """How many seconds all tries and pauses may take, and where time and chance come from. Raises Rejected if
+    the seconds are no number, or too small or too large a one."""
 
     seconds: float
     clock: Callable[[], float] = time.monotonic
     chance: Callable[[], float] = random.random
+
+    def __post_init__(self) -> None:
+        given = self.seconds
+        if isinstance(given, bool) or not isinstance(given, Real) or not _LEAST <= given <= _MOST:
+            wanted = f"must be seconds: a number from {_LEAST:g} to {_MOST:,.0f}"
+            raise Rejected(f"the timeout is {shown(given)}, and {wanted}", fix="leave it out for 60 s")
 
     def deadline(self) -> "Deadline":
         """The patience, as it begins to end."""

@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from knoll.client.given import are_pixels, bounded, is_pil
+from knoll.client.given import are_pixels, bounded, is_pil, is_table
 from knoll.client.metadata import TensorInfo
 from knoll.errors import InvalidInstance, KnollError
 from knoll.headers import CONTENT_TYPE, LENGTH_OF_JSON
@@ -35,8 +35,8 @@ def has_arrays(given: Any) -> bool:
 
 
 def tensors_of(given: Any, inputs: Sequence[TensorInfo]) -> Batches | None:
-    """The batch of each input; None if these are pixels for a model that takes a picture: V1 fits them to
-    its size. Raises InvalidInstance."""
+    """The batch of each input; None if V1 reads it: pixels for a model that takes a picture are fitted to its
+    size, and a table of pandas becomes rows if it is no tensor of the input. Raises InvalidInstance."""
     import numpy as np
 
     if not isinstance(given, Mapping | list | tuple):
@@ -88,7 +88,7 @@ def outputs_of(body: bytes, headers: Mapping[str, str]) -> tuple[Batches, Meanin
             else:
                 flat, at = np.frombuffer(body, dtype, size // dtype.itemsize, at), at + size
             arrays[one["name"]], meanings[one["name"]] = flat.reshape(one["shape"]), parameters
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
+    except (ArithmeticError, AttributeError, KeyError, TypeError, ValueError) as error:
         raise KnollError("the answer is no answer of V2", fix="see that the URL is right") from error
     return arrays, meanings
 
@@ -99,7 +99,13 @@ def _named(inputs: Sequence[TensorInfo], given: Any) -> Batches | None:
         names = ", ".join(one.name for one in inputs)
         raise InvalidInstance(f"the model has the inputs {names}", fix="give a dict with an array for each")
     (only,) = inputs
-    return None if _are_pixels(given, only) else {only.name: _batch(only.name, given, inputs)}
+    is_of_v1 = _are_rows(given, only) or _are_pixels(given, only)
+    return None if is_of_v1 else {only.name: _batch(only.name, given, inputs)}
+
+
+def _are_rows(given: Any, wanted: TensorInfo) -> bool:
+    """Whether it is a table, or a row of one, and not the tensor of that input."""
+    return is_table(given) and not any(_fits(given.shape, one) for one in (wanted.shape, wanted.shape[1:]))
 
 
 def _are_pixels(given: Any, wanted: TensorInfo) -> bool:

@@ -42,12 +42,14 @@ def settings_of_http(url: str, headers: Mapping[str, str]) -> dict[str, Any]:
     try:
         parts = httpx.URL(url)
         is_of_server = parts.scheme in ("http", "https") and bool(parts.host)
-    except httpx.InvalidURL:
+        is_of_server = is_of_server and not (parts.query or parts.fragment)  # no path could follow these
+    except (httpx.InvalidURL, TypeError):
         is_of_server = False
     if not is_of_server:
         raise Rejected(
             f"{url!r} is no URL of a server",
-            fix="give http:// or https://, a host, and a port if it has one, as in http://127.0.0.1:8080",
+            fix="give http:// or https://, a host, and a port if it has one, as in http://127.0.0.1:8080; "
+            "nothing of it follows a ? or #",
         )
     return {"headers": dict(headers), "trust_env": False}
 
