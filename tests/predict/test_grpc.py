@@ -187,6 +187,14 @@ FAULTS: dict[str, tuple[dict[str, Any], tuple[str, str]]] = {
         {"raw_input_contents": [b"1234"]},
         ("INVALID_ARGUMENT", "input 'image': its shape [2, 1, 4, 4] needs 32 numbers, not 1"),
     ),
+    "a datatype that paints": (
+        {
+            "inputs": [
+                messages.ModelInferRequest.InferInputTensor(name="image", datatype="\x1b[31m", shape=[1])
+            ]
+        },
+        ("INVALID_ARGUMENT", r"input 'image': its datatype is \x1b[31m; send FP32"),
+    ),
     "more sides than numpy has": (
         {"inputs": [messages.ModelInferRequest.InferInputTensor(name="image", shape=[1] * 321)]},
         ("INVALID_ARGUMENT", "input 'image': its shape has more than 32 sides"),

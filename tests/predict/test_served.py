@@ -192,6 +192,7 @@ def test_the_example_is_answered(shade: Served) -> None:
         ({"data": ["a"] * 16}, "text"),
         ({"data": [[0.0] * 8, [0.0] * 7]}, "different lengths"),
         ({"datatype": "BYTES"}, "its datatype is BYTES; send FP32"),
+        ({"datatype": "\x1b[31m\u202eFP"}, r"its datatype is \x1b[31m\u202eFP; send FP32"),
         ({"datatype": None}, "its datatype is missing, or no text; send FP32"),
         ({"name": None}, "an input has no text as its name; known: "),
         ({"parameters": []}, "no object"),

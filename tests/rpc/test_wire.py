@@ -148,4 +148,4 @@ def test_deadlines_and_ends_are_written_as_grpc_says() -> None:
         None,
     ]
     assert ended(0) == {"grpc-status": "0"}
-    assert ended(3, "50 % é\n") == {"grpc-status": "3", "grpc-message": "50 %25 %C3%A9%0A"}
+    assert ended(3, "50 % é\n") == {"grpc-status": "3", "grpc-message": r"50 %25 %C3%A9\x0a"}

@@ -8,6 +8,7 @@ import orjson
 
 from knoll.headers import CONTENT_TYPE, WARNINGS
 from knoll.media_types import JSON
+from knoll.quoting import escaped
 
 __all__ = ["Answer", "in_json", "refusal", "told_in_header"]
 
@@ -27,8 +28,8 @@ def in_json(status: int, value: Any, headers: Mapping[str, str] | None = None) -
 
 
 def refusal(status: int, error: str, **more: Any) -> Answer:
-    """{"error": ...}, as V1 and V2 have it."""
-    return in_json(status, {"error": error.encode(errors="backslashreplace").decode(), **more})
+    """{"error": ...}, as V1 and V2 have it. The error may repeat what a stranger has sent."""
+    return in_json(status, {"error": escaped(error), **more})
 
 
 def told_in_header(warnings: Sequence[str]) -> dict[str, str]:

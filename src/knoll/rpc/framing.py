@@ -7,6 +7,7 @@ import re
 from urllib.parse import quote
 
 from knoll.errors import InvalidInstance
+from knoll.quoting import escaped
 
 __all__ = [
     "ACCEPT_ENCODING",
@@ -73,6 +74,10 @@ def seconds_of(timeout: str) -> float | None:
 
 
 def ended(code: int, message: str = "") -> dict[str, str]:
-    """The headers that end a call."""
-    told = {MESSAGE: quote(message[:_LONGEST], safe=" !\"#$&'()*+,/:;<=>?@[\\]^`{|}")} if message else {}
+    """The headers that end a call. The message may repeat what a stranger has sent."""
+    told = (
+        {MESSAGE: quote(escaped(message[:_LONGEST]), safe=" !\"#$&'()*+,/:;<=>?@[\\]^`{|}")}
+        if message
+        else {}
+    )
     return {STATUS: str(code), **told}
