@@ -31,6 +31,9 @@ class Answers(BaseHTTPRequestHandler):
             if is_picture
             else json.dumps({"predictions": [{"label": "7", "probabilities": probabilities}]}).encode()
         )
+        if request["instances"] == ["odd"]:
+            told = "instance 0: it has no \x1b[31mcolour"
+            body = json.dumps({"error": told, "example": {"instances": [7]}, "more": 5}).encode()
         self.send_response({"bad": 500, "odd": 400}.get(str(request["instances"][0]), 200))
         self.send_header("content-type", "image/png" if is_picture else "application/json")
         self.send_header("x-model-version", "v000003")
@@ -103,10 +106,14 @@ def test_a_seed_asks_for_a_picture_and_saves_it(knoll: Knoll, server: Server, tm
 def test_a_faulty_instance_is_told_with_the_places_that_show_a_right_one(
     knoll: Knoll, server: Server, platform: Platform
 ) -> None:
-    """HTTP 400 says that the request is wrong, so the rollout is no help."""
+    """HTTP 400 says that the request is wrong, so the rollout is no help. Of the answer only the error and a
+    short example are shown."""
     refused = knoll("predict", "digits", "-", stdin='["odd"]')
     assert refused.exit_code == 1
     assert "HTTP 400" in refused.stderr
+    assert r": instance 0: it has no \x1b[31mcolour" in refused.stderr
+    assert 'a right request: {"instances": [7]}; docs/' in refused.stderr
+    assert "more" not in refused.stderr
     assert "docs/families/image-classifier.md" in refused.stderr
     assert f"{platform.bucket.root}/models/digits/v000003/samples.json" in refused.stderr
     assert "rollout" not in refused.stderr

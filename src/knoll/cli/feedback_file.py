@@ -80,10 +80,12 @@ def _send(platform: "Platform", base: str, model: str, body: bytes) -> Mapping[s
     answer = platform.predictors.predict(PredictRequest(base, model, body, verb="feedback"))
     found = _document(answer)
     if answer.status != 200 and "refused" not in found:
-        reason = answer.body[:500].decode(errors="replace")
+        from knoll.client.refusals import error_in
+
         what = f"HTTP {answer.status}" if answer.status else "no answer"
         raise KnollError(
-            f"feedback for {model}: {what} from {base}: {reason}", fix=f"knoll rollout status {model}"
+            f"feedback for {model}: {what} from {base}: {error_in(answer.body)}",
+            fix=f"knoll rollout status {model}",
         )
     return found
 

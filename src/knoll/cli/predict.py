@@ -78,10 +78,11 @@ def ask(platform: "Platform", model: str, request: dict[str, Any], *, accept: st
     with leaving(f"{model} had not answered yet. The request is given up; it changes nothing."):
         answer = platform.predictors.predict(PredictRequest(base, model, body, accept))
     if answer.status != 200:
-        reason = answer.body[:500].decode(errors="replace")
+        from knoll.client.refusals import error_in
+
         what = f"HTTP {answer.status}" if answer.status else "no answer"
         raise KnollError(
-            f"predict {model}: {what} from {base}: {reason}",
+            f"predict {model}: {what} from {base}: {error_in(answer.body)}",
             fix=_fix(view, answer, platform),
         )
     return answer
@@ -98,14 +99,16 @@ def base_url_of(platform: "Platform", model: str) -> str:
 
 
 def _fix(model: "ModelView", answer: "PredictAnswer", platform: "Platform") -> str:
-    """What helps against an error: if the request is faulty, the places that show a right one."""
+    """What helps against an error: if the request is faulty, a right one, or the places that show some."""
+    from knoll.client.refusals import example_in
     from knoll.views.versions import place_of_samples
 
     version = answer.version or model.champion
     if answer.status != 400 or not version:
         return f"knoll rollout status {model.name}; knoll models"
-    samples = place_of_samples(platform, model.name, version)
-    return f"docs/families/{model.family}.md says what an instance looks like; {samples} has examples"
+    samples, example = place_of_samples(platform, model.name, version), example_in(answer.body)
+    right = f"a right request: {example}; " if example else ""
+    return f"{right}docs/families/{model.family}.md says what an instance looks like; {samples} has examples"
 
 
 def curl_line(url: str, model: str, request: dict[str, Any]) -> str:

@@ -9,7 +9,7 @@ from knoll.quoting import escaped
 if TYPE_CHECKING:
     from knoll.client.steps import Heard
 
-__all__ = ["checked", "document_of"]
+__all__ = ["checked", "document_of", "error_in", "example_in"]
 
 _LONGEST = 500  # characters of an error, and of an example
 _KINDS: dict[int, type[KnollError]] = {
@@ -33,29 +33,44 @@ def checked(heard: "Heard", what: str) -> "Heard":
     """
     if heard.status == 200:
         return heard
-    said = document_of(heard)
-    error = said.get("error") if isinstance(said, dict) else None
-    told = error if isinstance(error, str) else heard.body[:_LONGEST].decode(errors="replace")
     where = heard.code or (f"HTTP {heard.status}" if heard.status else "no answer")
     kind = _KINDS.get(heard.status, InvalidInstance if 400 <= heard.status < 500 else KnollError)
     if not heard.status:
         kind = Unavailable
-    raise kind(f"{what}: {where}: {escaped(told[:_LONGEST])}", fix=_fix(kind, said))
+    raise kind(f"{what}: {where}: {error_in(heard.body)}", fix=_fix(kind, heard.body))
 
 
 def document_of(heard: "Heard") -> Any:
     """The JSON of an answer; None if it is none."""
+    return _read(heard.body)
+
+
+def error_in(body: bytes) -> str:
+    """What the body of an answer says is wrong, in one line; its first characters if it does not say."""
+    said = _read(body)
+    error = said.get("error") if isinstance(said, dict) else None
+    told = error if isinstance(error, str) else body[:_LONGEST].decode(errors="replace")
+    return escaped(told if len(told) <= _LONGEST else f"{told[:_LONGEST]}…")
+
+
+def example_in(body: bytes) -> str:
+    """The right request that the body of an answer shows, as JSON; "" if it shows none, or a long one."""
+    said = _read(body)
+    example = json.dumps(said["example"]) if isinstance(said, dict) and said.get("example") else ""
+    return example if len(example) <= _LONGEST else ""
+
+
+def _read(body: bytes) -> Any:
     try:
-        return json.loads(heard.body)
+        return json.loads(body)
     except (ValueError, RecursionError):
         return None
 
 
-def _fix(kind: type[KnollError], said: Any) -> str:
-    example = json.dumps(said["example"]) if isinstance(said, dict) and said.get("example") else ""
+def _fix(kind: type[KnollError], body: bytes) -> str:
     if kind is InvalidInstance:
-        is_short = 0 < len(example) <= _LONGEST
-        return f"a right request: {example}" if is_short else "docs/predict.md says what is read"
+        example = example_in(body)
+        return f"a right request: {example}" if example else "docs/predict.md says what is read"
     if kind is NotFound:
         return "Client().models() lists the models; a new one may have no version yet"
     if kind is Unavailable:
