@@ -92,7 +92,23 @@ def test_a_command_that_still_loads_its_modules_ends_without_a_traceback(tmp_pat
         assert command.stdout.readline() == b"loading\n"
         command.send_signal(signal.SIGINT)
         assert command.wait(60) == 130
-        assert command.stderr.read() == b""
+        assert command.stderr.read() == b"Interrupted.\n"
+
+
+@pytest.mark.parametrize("first", ["knoll.cli.start", "signal"])
+def test_an_entry_point_that_still_loads_itself_ends_without_a_traceback(first: str) -> None:
+    code = f"""
+import sys
+class Interrupts:
+    def find_spec(self, name, *_):
+        if name == {first!r}:
+            raise KeyboardInterrupt
+sys.modules.pop({first!r}, None)
+sys.meta_path.insert(0, Interrupts())
+from knoll.cli import main
+"""
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (130, b"", b"Interrupted.\n")
 
 
 def test_the_entry_points_load_nothing_heavy_themselves() -> None:

@@ -5,9 +5,15 @@ inside its function, because `knoll --help` and shell completion must answer at 
 a verb.
 """
 
-from collections.abc import Callable
+import os
 
-from knoll.cli.start import start
+try:
+    from collections.abc import Callable
+
+    from knoll.cli.start import start
+except KeyboardInterrupt:  # `start` says the same as soon as it is there
+    os.write(2, b"Interrupted.\n")
+    os._exit(130)
 
 __all__ = ["main", "plugin_main"]
 

@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable
-from typing import Any
+from contextlib import suppress
 
 from knoll.exits import INTERRUPTED
 
@@ -17,18 +17,25 @@ __all__ = ["start"]
 
 def start(load: Callable[[], Callable[[], None]]) -> None:
     """Run the command that `load` imports. Ctrl-C during the import, and one that nothing else takes, ends
-    this process without a traceback."""
-    is_ours = signal.getsignal(signal.SIGINT) is signal.default_int_handler  # a shell may ignore it
-    if is_ours:
-        signal.signal(signal.SIGINT, _end)
-    command = load()
-    if is_ours:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+    this process with one line."""
     try:
+        is_ours = signal.getsignal(signal.SIGINT) is signal.default_int_handler  # a shell may ignore it
+        if is_ours:
+            signal.signal(signal.SIGINT, _end)
+        command = load()
+        if is_ours:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
         command()
     except KeyboardInterrupt:
+        _tell()
         sys.exit(INTERRUPTED)
 
 
-def _end(*_: Any) -> None:
+def _end(*_: object) -> None:
+    _tell()
     os._exit(INTERRUPTED)
+
+
+def _tell() -> None:
+    with suppress(OSError):  # standard error may be closed
+        os.write(2, b"Interrupted.\n")
