@@ -4,11 +4,15 @@ Each is a value that the rest of the platform can work with. So it is no fault.
 """
 
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 
 from knoll.data_layout import is_archive, is_picture
+from knoll.errors import InvalidModel
+from knoll.families import find_declaration
 from knoll.models import Model
 from knoll.models.units import as_duration
 from knoll.names import overlap
+from knoll.quantities import GPU, in_words, memory_of
 from knoll.views.gates import doubts_of_gate
 
 __all__ = ["doubts", "overlaps"]
@@ -17,6 +21,8 @@ _DAY = 86_400.0
 _SHORTEST_TRAINING, _SHORTEST_START, _SHORTEST_QUIET = 10.0, 5.0, 1.0  # seconds
 _LONGEST = 30 * _DAY
 _MOST_REQUESTS = 1_000_000
+_BYTES = 4  # of a weight
+_COPIES = 4  # of the weights in training, at least: themselves, gradients, two means of the optimiser
 _RULES = {
     "marker": "marker",
     "manifest": "manifest",
@@ -28,7 +34,8 @@ _RULES = {
 
 def doubts(model: Model) -> Iterator[str]:
     """What of one Model is hardly meant, in words that begin with its name."""
-    for words in (*_of_landing(model), *_of_time(model), *_of_evidence(model), *doubts_of_gate(model)):
+    of_parts = (_of_landing, _of_memory, _of_time, _of_evidence, _of_calls, doubts_of_gate)
+    for words in (one for part in of_parts for one in part(model)):
         yield f"{model.name}: {words}"
 
 
@@ -64,6 +71,37 @@ def _of_landing(model: Model) -> Iterator[str]:
         )
     if is_picture(landed.last) or is_archive(landed.last):
         yield f"spec.dataset.landed.{landed.when} is {landed.last}: a file of that name is never data"
+
+
+def _of_memory(model: Model) -> Iterator[str]:
+    """A network whose weights alone do not fit. On a GPU they need not fit into the memory of the Pod."""
+    training, declared = model.training, find_declaration(model.family)
+    if declared is None or GPU in training.resources:
+        return
+    with suppress(InvalidModel):  # that is told as a fault
+        weights = declared.least_weights(declared.configure(training.config))
+        needed, there = _COPIES * _BYTES * weights, memory_of(training.resources)
+        if needed > there // training.processes_per_node:
+            yield (
+                f"the network of spec.training.config has at least {weights:,} weights, which take "
+                f"{in_words(needed)} of memory in each process that learns them, and "
+                f"spec.training.resources.memory is {in_words(there)}: a run will be rejected"
+            )
+
+
+def _of_calls(model: Model) -> Iterator[str]:
+    """A router takes REST alone, and calls of gRPC go past it."""
+    rollout = model.rollout
+    past = {
+        "sticky": rollout.sticky is not None,
+        "compare": rollout.compare > 0,
+        "mode: shadow": rollout.mode == "shadow",
+    }
+    if model.serving.grpc and (named := [name for name, is_asked in past.items() if is_asked]):
+        yield (
+            "spec.serving.grpc: on a cluster, calls of gRPC go past the router, which takes REST alone, so "
+            f"{' and '.join(named)} of spec.rollout do nothing for them"
+        )
 
 
 def _of_time(model: Model) -> Iterator[str]:

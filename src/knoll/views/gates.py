@@ -12,7 +12,6 @@ from knoll.errors import Fault
 from knoll.families import find_declaration
 from knoll.families.declaration import Declaration, Metric
 from knoll.models import BoundSpec, GateSpec, Model
-from knoll.quoting import did_you_mean, shown
 
 __all__ = ["doubts_of_gate", "faults_of_gate"]
 
@@ -28,22 +27,14 @@ def faults_of_gate(gate: Mapping[str, Any], declared: Declaration[Any]) -> Itera
     for at, bounds in enumerate(also if isinstance(also, list) else ()):
         if isinstance(bounds, Mapping):
             yield from _faults_of_bounds(bounds, (*_GATE, "also", at), declared)
-    for name in ("sliceAtLeast", "maxSliceRegression"):
-        if gate.get(name) is not None and not declared.has_slices:
-            what = f"the family {declared.name} has no metrics of parts of the examples: leave it out"
-            yield Fault((*_GATE, name), what)
 
 
 def _faults_of_bounds(gate: Mapping[str, Any], path: _Path, declared: Declaration[Any]) -> Iterator[Fault]:
-    """The faults of the bounds of one metric. Its form is checked elsewhere."""
-    name, known = gate.get("metric"), {one.name: one for one in declared.metrics}
-    if not isinstance(name, str):
+    """The faults of the bounds of one metric. Its form is checked elsewhere, and whether there is one."""
+    metric = next((one for one in declared.metrics if one.name == gate.get("metric")), None)
+    if metric is None:
         return
-    if name not in known:
-        what = f"the family {declared.name} has no metric {shown(name)}{did_you_mean(name, known)}"
-        yield Fault((*path, "metric"), f"{what} (one of: {', '.join(known)})")
-        return
-    metric, right = known[name], _bound(known[name])
+    right = _bound(metric)
     yield from _direction_faults(metric, gate, path)
     yield from _regression_faults(metric, gate.get("maxRegression"), path)
     if _is_number(bound := gate.get(right)):

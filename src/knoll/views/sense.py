@@ -6,7 +6,7 @@ from typing import Any
 
 from knoll.errors import Fault, InvalidModel
 from knoll.families import find_declaration
-from knoll.families.declaration import Declaration
+from knoll.families.declaration import Declaration, FamilyConfig
 from knoll.models import Model
 from knoll.models.document import another_kind
 from knoll.names import is_in_bucket, overlap
@@ -21,11 +21,11 @@ from knoll.quantities import (
 )
 from knoll.quoting import did_you_mean, shown
 from knoll.views.gates import faults_of_gate
+from knoll.views.scored import faults_of_scores
 
 __all__ = ["clashes", "faults_of_sense", "shortages"]
 
 _DATA, _GOLDEN_SET = ("spec", "dataset", "uri"), ("spec", "gate", "goldenSet")
-_COMPARED = ("spec", "compression", "metric")
 _REDACT = ("spec", "rollout", "recorded", "redact")
 _MOST_PROCESSES = 16  # of a node
 _FIELDS = ("apiVersion", "kind", "metadata", "spec", "status")
@@ -92,25 +92,30 @@ def shortages(model: Model, cores: float, memory: float, gpus: int) -> Iterator[
 
 
 def _family_faults(document: Any, family: str) -> Iterator[Fault]:
-    config, gate = _at(document, "spec", "training", "config"), _at(document, "spec", "gate")
     try:
         declared = find_declaration(family)
-        if declared and isinstance(gate, Mapping):
-            yield from faults_of_gate(gate, declared)
-        if declared:
-            yield from _redact_faults(_at(document, *_REDACT), declared)
-            yield from _compression_faults(_at(document, *_COMPARED), declared)
-        if declared and isinstance(config, Mapping):
-            declared.configure(config)
     except InvalidModel as error:
         yield from error.faults
+        return
+    if declared is None:
+        return
+    spec, gate = document["spec"], _at(document, "spec", "gate")
+    if isinstance(gate, Mapping):
+        yield from faults_of_gate(gate, declared)
+    yield from _redact_faults(_at(document, *_REDACT), declared)
+    config = None
+    try:
+        config = _config(spec.get("training"), declared)
+    except InvalidModel as error:
+        yield from error.faults
+    yield from faults_of_scores(spec, declared, config)
 
 
-def _compression_faults(metric: Any, declared: Declaration[Any]) -> Iterator[Fault]:
-    known = [one.name for one in declared.metrics]
-    if isinstance(metric, str) and metric not in known:
-        what = f"the family {declared.name} has no metric {shown(metric)}{did_you_mean(metric, known)}"
-        yield Fault(_COMPARED, f"{what} (one of: {', '.join(known)})")
+def _config(training: Any, declared: Declaration[Any]) -> FamilyConfig | None:
+    """The config of the family; None if its place in the document has faults. Raises InvalidModel."""
+    given = {} if training is None else training
+    config = given.get("config", {}) if isinstance(given, Mapping) else None
+    return declared.configure(config) if isinstance(config, Mapping) else None
 
 
 def _redact_faults(names: Any, declared: Declaration[Any]) -> Iterator[Fault]:

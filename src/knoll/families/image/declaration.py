@@ -64,6 +64,7 @@ class ImageDeclaration(Declaration[ImageClassifierConfig]):
     metrics = (more("accuracy", 0, 1), less("loss", 0), more("macro_f1", 0, 1))
     config_type = ImageClassifierConfig
     has_slices = True
+    answers_classes = True
     use = "It tells which of its classes a picture belongs to."
     limits = ("It always answers with one of its classes, also to a picture of something else.",)
     form = Form(takes_pictures=True, has_classes=True)

@@ -11,8 +11,8 @@ from knoll.data_layout import listed
 from knoll.errors import BadFiles, InvalidData
 from knoll.families.base import DataPart, Examples, Files, split_keys
 from knoll.families.table_files import count_tables, table_keys
-from knoll.families.tabular.declaration import TabularConfig
-from knoll.families.tabular.plan import REGRESSION, Plan, make_plan, plan_of_about
+from knoll.families.tabular.declaration import REGRESSION, TabularConfig
+from knoll.families.tabular.plan import Plan, make_plan, plan_of_about
 from knoll.families.tabular.rows import Rows, read_rows
 from knoll.families.tabular.statistics import describe_columns, renumber
 from knoll.quantities import counted

@@ -10,13 +10,11 @@ from typing import Any
 from knoll.data_layout import listed
 from knoll.errors import InvalidData
 from knoll.families.table_files import unknown_columns
-from knoll.families.tabular.declaration import TabularConfig
+from knoll.families.tabular.declaration import CLASSIFICATION, REGRESSION, TabularConfig
 from knoll.quoting import escaped
 from knoll.tables import LEARNT, Column
 
-__all__ = ["CLASSIFICATION", "REGRESSION", "Plan", "Role", "make_plan", "plan_of_about"]
-
-CLASSIFICATION, REGRESSION = "classification", "regression"
+__all__ = ["Plan", "Role", "make_plan", "plan_of_about"]
 
 
 @dataclass(frozen=True)
