@@ -55,7 +55,7 @@ def upload(
 
     Example: knoll upload digits path/to/data --replace
 
-    It first checks folders, archives, pictures, and the classes against those that landed last. Files that
+    It first checks folders, archives, pictures, tables, and the classes against those that landed last. Files that
     are there already are not sent. If this data was trained before, its version becomes the candidate again.
 
     JSON: {model, uri, objects, bytes, deleted, marker, dryRun, unchanged, skipped: [{reason, count,

@@ -11,6 +11,7 @@ from pathlib import Path
 from knoll.cli.bars import progress
 from knoll.cli.upload_archives import Opened, open_archives
 from knoll.cli.upload_plan import UploadFile, UploadPlan
+from knoll.cli.upload_tables import LookedInto, look_into_tables
 from knoll.codecs.raster import check_raster, survey_raster
 from knoll.data_files import are_too_many, normal, skipped_words, twins, why_skipped
 from knoll.data_layout import (
@@ -64,13 +65,29 @@ def _check_files(model: Model, plan: UploadPlan, form: Form, opened: Opened) -> 
         raise InvalidData(f"a run would be rejected, so nothing is sent: {fault}")
     pictures = [item for item in plan.items if form.takes_pictures and is_picture(item.path.name)]
     named = {key: why for keys in _keys(model, plan, opened) for key, why in bad_names(keys, form).items()}
-    broken = BadFiles({**named, **opened.faults, **dict(_faults(pictures))})
+    tables = look_into_tables(model, plan.items if form.takes_tables else ())
+    broken = BadFiles({**named, **opened.faults, **dict(_faults(pictures)), **tables.faults})
     if are_too_many(len(broken.faults), sum(map(len, _keys(model, plan, opened))), most):
         raise InvalidData(
             f"a run would be rejected, so nothing is sent: {broken}", fix="mend or remove these files"
         )
+    if form.takes_tables:
+        _check_rows(tables, plan, most)
     count = len(broken.faults)
     return [f"A run would leave out {counted(count, 'bad file')}: {broken}."] if count else []
+
+
+def _check_rows(tables: LookedInto, plan: UploadPlan, most: float) -> None:
+    """Raise InvalidData if too many rows are bad, or none is good. Rows that nobody has seen may be good."""
+    rows = tables.good + tables.bad
+    is_known = tables.is_all and not plan.kept
+    if tables.bad and (most == 0 or (is_known and are_too_many(tables.bad, rows, most))):
+        broken = BadFiles(tables.bad_rows)
+        raise InvalidData(
+            f"a run would be rejected, so nothing is sent: {broken}", fix="mend or remove these rows"
+        )
+    if is_known and not rows and not tables.faults:
+        raise InvalidData("a run would be rejected, so nothing is sent: the tables have no rows")
 
 
 def _no_data(model: Model, plan: UploadPlan, opened: Opened) -> str:

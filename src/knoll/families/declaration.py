@@ -6,7 +6,7 @@ Nothing here needs torch. So a Model is checked in a moment, also where nothing 
 import json
 import math
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Generic, Literal, TypeVar
 
@@ -191,6 +191,11 @@ class Declaration(Generic[ConfigT]):
     def least_weights(self, config: ConfigT) -> int:
         """How many weights the networks have at least, whatever the data is; 0 if nobody knows."""
         return 0
+
+    def columns(self, config: ConfigT) -> Mapping[str, Sequence[str]]:
+        """The columns that tables must have, by the field that names them. `target` is learnt: a row
+        without it is bad."""
+        return {}
 
     def configure(self, config: Mapping[str, Any]) -> ConfigT:
         """Check spec.training.config and fill in defaults. Raises InvalidModel that lists every fault."""

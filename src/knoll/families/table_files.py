@@ -1,6 +1,6 @@
 """Tables for families: the files that are tables, what is made of each, and what their columns hold."""
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import partial
 from typing import TypeVar
 
@@ -8,10 +8,9 @@ from knoll.data_files import why_skipped
 from knoll.data_layout import is_table, no_table
 from knoll.errors import BadFiles, InvalidData
 from knoll.families.base import Files
-from knoll.quoting import did_you_mean, escaped
 from knoll.tables import MOST_ROWS, Table, TableCounts, count_table, odd_tables, read_table
 
-__all__ = ["count_tables", "each_table", "table_keys", "unknown_columns"]
+__all__ = ["count_tables", "each_table", "table_keys"]
 
 _Made = TypeVar("_Made")
 
@@ -53,15 +52,6 @@ def count_tables(files: Files, keys: Sequence[str], missing: Collection[str]) ->
     if first.rows > MOST_ROWS:
         raise InvalidData(f"the data has {first.rows:,} rows, more than {MOST_ROWS:,}", fix="use fewer rows")
     return first
-
-
-def unknown_columns(known: Collection[str], named: Mapping[str, Iterable[str]]) -> Iterator[str]:
-    """What is wrong with the columns that each field of the config names: those that are not known."""
-    for field_name, names in named.items():
-        for name in names:
-            if name not in known:
-                like = did_you_mean(name, known)
-                yield f"{field_name} names the column {escaped(name)}, which is not there{like}"
 
 
 def _ending(key: str) -> str:

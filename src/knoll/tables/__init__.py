@@ -14,7 +14,7 @@ InvalidData; a bad row comes in place of its cells, so that whoever reads goes o
 from knoll.tables.cells import CellValue, category_of, is_missing, moment_of, number_of
 from knoll.tables.limits import MOST_CATEGORIES, MOST_COLUMNS, MOST_ROWS
 from knoll.tables.reading import read_table
-from knoll.tables.schema import LEARNT, Column, infer_schema, odd_tables
+from knoll.tables.schema import LEARNT, Column, infer_schema, odd_tables, unknown_columns
 from knoll.tables.survey import TableCounts, count_table
 from knoll.tables.table import Row, Table
 
@@ -36,4 +36,5 @@ __all__ = [
     "number_of",
     "odd_tables",
     "read_table",
+    "unknown_columns",
 ]

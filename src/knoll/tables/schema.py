@@ -15,15 +15,15 @@ Numbers, booleans and categories can be learnt. A cell that is not of the kind o
 """
 
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from knoll.data_layout import listed
-from knoll.quoting import escaped
+from knoll.quoting import did_you_mean, escaped
 from knoll.tables.cells import number_of
 from knoll.tables.survey import ColumnCounts, TableCounts
 
-__all__ = ["LEARNT", "Column", "infer_schema", "odd_tables"]
+__all__ = ["LEARNT", "Column", "infer_schema", "odd_tables", "unknown_columns"]
 
 LEARNT = ("number", "boolean", "category")
 _MOST = 0.95  # of the cells, for a kind
@@ -66,6 +66,16 @@ def odd_tables(tables: Mapping[str, TableCounts]) -> dict[str, str]:
     usual = max(closed, key=lambda names: (closed[names], rows[names], names))
     faults = {key: _difference(usual, one) for key, one in tables.items()}
     return {key: why for key, why in faults.items() if why}
+
+
+def unknown_columns(known: Collection[str], named: Mapping[str, Sequence[str]]) -> list[str]:
+    """What is wrong with the columns that are `named` by a field and are not there."""
+    return [
+        f"{field} names the column {escaped(name)}, which is not there{did_you_mean(name, known)}"
+        for field, names in named.items()
+        for name in names
+        if name not in known
+    ]
 
 
 def _difference(usual: Collection[str], table: TableCounts) -> str:

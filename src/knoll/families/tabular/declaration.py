@@ -1,5 +1,6 @@
 """What the family of tables declares: its config, its metrics, the form of its data."""
 
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
@@ -18,6 +19,7 @@ from knoll.families.declaration import (
     more,
     unit,
 )
+from knoll.quoting import shown
 
 __all__ = ["CLASSIFICATION", "REGRESSION", "TabularConfig", "TabularDeclaration"]
 
@@ -156,3 +158,13 @@ class TabularDeclaration(Declaration[TabularConfig]):
         """Those of the residual blocks, each with two layers and a norm."""
         width = config.width
         return config.blocks * (4 * width**2 + 5 * width)
+
+    def columns(self, config: TabularConfig) -> Mapping[str, Sequence[str]]:
+        """All that the config names."""
+        return {
+            "target": (config.target,),
+            "leaveOut": config.leave_out,
+            "categories": config.categories,
+            "slices": config.slices,
+            "groupBy": (config.group_by,) if config.group_by else (),
+        }

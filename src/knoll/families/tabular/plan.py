@@ -9,10 +9,9 @@ from typing import Any
 
 from knoll.data_layout import listed
 from knoll.errors import InvalidData
-from knoll.families.table_files import unknown_columns
-from knoll.families.tabular.declaration import CLASSIFICATION, REGRESSION, TabularConfig
+from knoll.families.tabular.declaration import CLASSIFICATION, REGRESSION, TabularConfig, TabularDeclaration
 from knoll.quoting import escaped
-from knoll.tables import LEARNT, Column
+from knoll.tables import LEARNT, Column, unknown_columns
 
 __all__ = ["Plan", "Role", "make_plan", "plan_of_about"]
 
@@ -48,14 +47,7 @@ class Plan:
 def make_plan(schema: Sequence[Column], config: TabularConfig) -> Plan:
     """Raises InvalidData that names all columns that cannot be used, and what to do."""
     known = {one.name: one for one in schema}
-    named = {
-        "target": (config.target,),
-        "leaveOut": config.leave_out,
-        "categories": config.categories,
-        "slices": config.slices,
-        "groupBy": (config.group_by,) if config.group_by else (),
-    }
-    if unknown := list(unknown_columns(known, named)):
+    if unknown := unknown_columns(known, TabularDeclaration().columns(config)):
         raise InvalidData("; ".join(unknown), fix=f"the data has the columns {listed([*known])}")
     away = {config.target, *config.leave_out, *([config.group_by] if config.group_by else [])}
     inputs = [one for one in schema if one.name not in away and one.kind != "empty"]

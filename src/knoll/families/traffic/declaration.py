@@ -1,5 +1,6 @@
 """What the family of series declares: its config, its metrics, the form of its data."""
 
+from collections.abc import Mapping, Sequence
 from typing import Annotated
 
 from pydantic import Field, field_validator
@@ -113,3 +114,13 @@ class TrafficDeclaration(Declaration[TrafficConfig]):
         "Quantiles hold for days like those of the data, and for no others.",
     )
     form = Form(takes_tables=True)
+
+    def columns(self, config: TrafficConfig) -> Mapping[str, Sequence[str]]:
+        """All that the config names."""
+        return {
+            "time": (config.time,) if config.time else (),
+            "series": (config.series,) if config.series else (),
+            "values": config.values,
+            "events": config.events,
+            "leaveOut": config.leave_out,
+        }

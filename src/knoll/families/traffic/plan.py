@@ -9,10 +9,9 @@ from dataclasses import dataclass
 
 from knoll.data_layout import listed
 from knoll.errors import InvalidData
-from knoll.families.table_files import unknown_columns
-from knoll.families.traffic.declaration import TrafficConfig
+from knoll.families.traffic.declaration import TrafficConfig, TrafficDeclaration
 from knoll.quoting import escaped
-from knoll.tables import Column
+from knoll.tables import Column, unknown_columns
 
 __all__ = ["SeriesPlan", "make_plan"]
 
@@ -36,14 +35,7 @@ class SeriesPlan:
 def make_plan(schema: Sequence[Column], config: TrafficConfig) -> SeriesPlan:
     """Raises InvalidData that names all columns that cannot be used, and what to do."""
     known = {one.name: one for one in schema}
-    named = {
-        "time": [config.time] if config.time else [],
-        "series": [config.series] if config.series else [],
-        "values": config.values,
-        "events": config.events,
-        "leaveOut": config.leave_out,
-    }
-    if unknown := list(unknown_columns(known, named)):
+    if unknown := unknown_columns(known, TrafficDeclaration().columns(config)):
         raise InvalidData("; ".join(unknown), fix=f"the data has the columns {listed([*known])}")
     left = {one.name: one for one in schema if one.name not in {*config.events, *config.leave_out}}
     time = _time_of(left, config)
