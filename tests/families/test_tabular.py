@@ -2,6 +2,7 @@
 
 import csv
 import io
+import tracemalloc
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -12,6 +13,7 @@ from sklearn.metrics import roc_auc_score
 from families.trainings import Trained, Training
 from knoll.errors import BadFiles, InvalidData, Rejected
 from knoll.families.base import Files, ServedGraph
+from knoll.families.table_files import count_tables
 from knoll.families.tabular.family import Tabular
 from knoll.families.tabular.metrics import class_metrics, number_metrics
 from knoll.trainer.bad_data import decode_good
@@ -227,10 +229,32 @@ def test_a_class_that_cannot_be_on_both_sides_rejects_the_run() -> None:
 
 
 def test_rows_that_do_not_fit_into_memory_are_refused_before_they_are_read() -> None:
-    files = Files({"a.csv": 1}, lambda _: table(people()), room=1000)
-    with pytest.raises(InvalidData, match="its 200 rows of 3 columns take 1Mi of memory") as raised:
+    head, *rows = people(20)
+    files = Files({"a.csv": 1}, lambda _: table([head, *rows * 100]), room=100_000)
+    with pytest.raises(InvalidData, match="its 2,000 rows of 3 columns take 1Mi of memory") as raised:
         FAMILY.examples(files, FAMILY.configure(PEOPLE))
     assert "resources.memory" in raised.value.fix
+
+
+def test_columns_with_many_values_that_do_not_fit_into_memory_are_refused() -> None:
+    files = Files({"a.csv": 1}, lambda _: table(people()), room=50_000)
+    with pytest.raises(InvalidData, match="the different values of its columns take 1Mi of memory"):
+        FAMILY.examples(files, FAMILY.configure(PEOPLE))
+
+
+def test_what_many_tables_hold_is_counted_in_the_memory_of_one() -> None:
+    bodies = {
+        f"{file}.csv": table([["a", "b"], *([row / 7 + file, -row / 7 - file] for row in range(500))])
+        for file in range(20)
+    }
+    tracemalloc.start()
+    try:
+        counts = count_tables(Files.of(bodies), sorted(bodies))
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert (counts.rows, [*counts.columns]) == (10_000, ["a", "b"])
+    assert peak < 10**6
 
 
 def test_a_golden_set_has_the_columns_and_categories_of_the_data() -> None:

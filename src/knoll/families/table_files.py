@@ -1,14 +1,17 @@
 """Tables for families: the files that are tables, what is made of each, and what their columns hold."""
 
 from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass, field
 from functools import partial
+from threading import Lock
 from typing import TypeVar
 
 from knoll.data_files import why_skipped
 from knoll.data_layout import is_table, no_table
 from knoll.errors import BadFiles, InvalidData
 from knoll.families.base import Files
-from knoll.tables import MOST_ROWS, Table, TableCounts, count_table, odd_tables, read_table
+from knoll.quantities import in_words
+from knoll.tables import MOST_ROWS, Table, TableCounts, TableShape, count_table, odd_tables, read_table
 
 __all__ = ["count_tables", "each_table", "table_keys"]
 
@@ -37,21 +40,52 @@ def each_table(
         raise BadFiles(faults)
 
 
-def count_tables(files: Files, keys: Sequence[str], missing: Collection[str]) -> TableCounts:
-    """What the columns of all tables hold. Raises BadFiles that names tables with other columns than most,
-    and InvalidData if there are no rows, or too many."""
-    found: dict[str, TableCounts] = {}
-    each_table(files, keys, lambda table: count_table(table, frozenset(missing)), found.__setitem__)
-    if odd := odd_tables(found):
+def count_tables(files: Files, keys: Sequence[str], missing: Collection[str] = ()) -> TableCounts:
+    """What the columns of all tables hold; `missing` are further texts that stand for nothing. Raises
+    BadFiles that names tables with other columns than most, and InvalidData if all are too much."""
+    counted = _Counted(files.room, frozenset(missing))
+    each_table(files, keys, counted.look, counted.use)
+    if odd := odd_tables(counted.shapes):
         raise BadFiles(odd)
-    if not found:
+    if not keys:
         raise InvalidData("there is no table", fix="upload CSV, TSV, JSON Lines, Parquet or npz")
-    first, *others = (found[key] for key in keys)
-    for one in others:
-        first.join(one)
-    if first.rows > MOST_ROWS:
-        raise InvalidData(f"the data has {first.rows:,} rows, more than {MOST_ROWS:,}", fix="use fewer rows")
-    return first
+    columns = counted.total.columns
+    names = dict.fromkeys(name for key in keys for name in counted.shapes[key].names)
+    return TableCounts({name: columns[name] for name in names}, counted.total.rows)
+
+
+@dataclass
+class _Counted:
+    """The counts of the tables that were read. Those of each table go into the `total` at once: so many are
+    in memory as there are threads."""
+
+    room: int
+    missing: Collection[str]
+    total: TableCounts = field(default_factory=lambda: TableCounts({}))
+    shapes: dict[str, TableShape] = field(default_factory=dict)
+    _names: dict[tuple[str, ...], tuple[str, ...]] = field(default_factory=dict)  # one text for many tables
+    _lock: Lock = field(default_factory=Lock)
+
+    def look(self, table: Table) -> TableShape:
+        """Count a table. Threads may call it."""
+        found = count_table(table, self.missing)
+        with self._lock:
+            self.total.join(found)
+            names = self._names.setdefault(table.names, table.names)
+        return TableShape(names, found.rows, found.is_open)
+
+    def use(self, key: str, shape: TableShape) -> None:
+        """Keep the shape of a table. Raises InvalidData if the tables are too much together."""
+        self.shapes[key] = shape
+        rows, size = self.total.rows, self.total.size
+        if rows > MOST_ROWS:
+            raise InvalidData(f"the data has more than {MOST_ROWS:,} rows", fix="use fewer rows")
+        if size > self.room:
+            raise InvalidData(
+                f"the different values of its columns take {in_words(size)} of memory, and there is room for "
+                f"{in_words(self.room)}",
+                fix="raise spec.training.resources.memory, or remove columns",
+            )
 
 
 def _ending(key: str) -> str:

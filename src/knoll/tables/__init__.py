@@ -15,7 +15,7 @@ from knoll.tables.cells import CellValue, category_of, is_missing, moment_of, nu
 from knoll.tables.limits import MOST_CATEGORIES, MOST_COLUMNS, MOST_ROWS
 from knoll.tables.reading import read_table
 from knoll.tables.schema import LEARNT, Column, infer_schema, odd_tables, unknown_columns
-from knoll.tables.survey import TableCounts, count_table
+from knoll.tables.survey import TableCounts, TableShape, count_table
 from knoll.tables.table import Row, Table
 
 __all__ = [
@@ -28,6 +28,7 @@ __all__ = [
     "Row",
     "Table",
     "TableCounts",
+    "TableShape",
     "category_of",
     "count_table",
     "infer_schema",

@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from knoll.data_layout import listed
 from knoll.quoting import did_you_mean, escaped
 from knoll.tables.cells import number_of
-from knoll.tables.survey import ColumnCounts, TableCounts
+from knoll.tables.survey import ColumnCounts, TableCounts, TableShape
 
 __all__ = ["LEARNT", "Column", "infer_schema", "odd_tables", "unknown_columns"]
 
@@ -52,7 +52,7 @@ def infer_schema(counts: TableCounts, categories: Collection[str] = ()) -> tuple
     )
 
 
-def odd_tables(tables: Mapping[str, TableCounts]) -> dict[str, str]:
+def odd_tables(tables: Mapping[str, TableCounts | TableShape]) -> dict[str, str]:
     """Why tables do not belong to the others, by key: their columns are not those of most files. If two sets
     of columns are in equally many files, the one with more rows counts."""
     closed, rows = Counter[tuple[str, ...]](), Counter[tuple[str, ...]]()
@@ -78,7 +78,7 @@ def unknown_columns(known: Collection[str], named: Mapping[str, Sequence[str]]) 
     ]
 
 
-def _difference(usual: Collection[str], table: TableCounts) -> str:
+def _difference(usual: Collection[str], table: TableCounts | TableShape) -> str:
     lacks = [] if table.is_open else sorted(set(usual) - set(table.names))
     more = sorted(set(table.names) - set(usual))
     told = [f"it lacks the columns {listed(lacks)}, which most files have"] if lacks else []

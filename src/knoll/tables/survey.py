@@ -9,7 +9,9 @@ from knoll.tables.cells import CellValue, category_of, is_missing, kind_of
 from knoll.tables.limits import LONGEST_VALUE, MOST_CATEGORIES
 from knoll.tables.table import Table
 
-__all__ = ["ColumnCounts", "TableCounts", "count_table"]
+__all__ = ["ColumnCounts", "TableCounts", "TableShape", "count_table"]
+
+_TEXT = 256  # bytes of memory for a text that is counted
 
 
 @dataclass
@@ -61,6 +63,15 @@ class ColumnCounts:
             self.values.clear()
 
 
+@dataclass(frozen=True)
+class TableShape:
+    """What a table is beside the others, without what its columns hold."""
+
+    names: Collection[str]
+    rows: int
+    is_open: bool
+
+
 @dataclass
 class TableCounts:
     """The columns of one table, or of several, and how many rows they have, without the bad ones."""
@@ -73,6 +84,11 @@ class TableCounts:
     def names(self) -> Collection[str]:
         """The names of the columns."""
         return self.columns.keys()
+
+    @property
+    def size(self) -> int:
+        """Bytes of memory, roughly."""
+        return _TEXT * sum(1 + len(one.values) for one in self.columns.values())
 
     def join(self, other: Self) -> None:
         """Add the counts of another table. A column that one of them lacks is missing in all its rows."""

@@ -33,10 +33,8 @@ class TabularData(DataPart[TabularConfig]):
         """Read all tables twice: for the schema, and for the rows. Raises InvalidData that names the files,
         or the columns."""
         keys = table_keys(files)
-        counts = count_tables(files, keys, config.missing)
-        schema = infer_schema(counts, config.categories)
-        plan = make_plan(schema, config)
-        rows = read_rows(files, keys, plan, counts.rows)
+        plan, count = _plan(files, keys, config)
+        rows = read_rows(files, keys, plan, count)
         sides = _split(rows, plan, config.held_out)
         columns = describe_columns(rows.cells, sides[0], plan.inputs)
         cells = renumber(rows.cells, plan.inputs, columns)
@@ -83,6 +81,12 @@ class TabularData(DataPart[TabularConfig]):
             for rows in (examples.train, examples.held_out)
         ]
         return dict(zip(names, zip(*sides, strict=True), strict=True))
+
+
+def _plan(files: Files, keys: Sequence[str], config: TabularConfig) -> tuple[Plan, int]:
+    """What the columns are for, and how many rows there are. The counts are gone when the rows are read."""
+    counts = count_tables(files, keys, config.missing)
+    return make_plan(infer_schema(counts, config.categories), config), counts.rows
 
 
 def _split(rows: Rows, plan: Plan, share: float) -> tuple[list[int], list[int]]:
