@@ -221,6 +221,11 @@ def test_arrays_are_columns_and_matrices_many() -> None:
     assert list(table.rows) == [(1, [1.5, 2.0, "a"]), (2, [3.0, 4.0, "b"])]
 
 
+def test_long_floats_are_floats_of_python() -> None:
+    rows = read("people.npz", npz(x=np.array([1.5, np.nan], np.longdouble))).rows
+    assert [type(cells[0]) for _, cells in rows] == [float, float]
+
+
 @pytest.mark.parametrize(
     ("body", "told"),
     [
@@ -248,3 +253,50 @@ def test_an_archive_of_arrays_that_unpacks_to_too_much_is_refused_by_its_directo
 @pytest.mark.parametrize("name", ["people.xlsx", "people.txt", "people"])
 def test_other_files_are_no_tables(name: str) -> None:
     assert fault_of(name, json.dumps([])).startswith("it is no table: only .csv")
+
+
+def shaped(shape: tuple[int, ...], kind: str, data: bytes = b"") -> bytes:
+    """An archive of an array, whose header says what it likes."""
+    body, array = io.BytesIO(), io.BytesIO()
+    np.lib.format.write_array_header_1_0(array, {"shape": shape, "fortran_order": False, "descr": kind})
+    with zipfile.ZipFile(body, "w") as archive:
+        archive.writestr("x.npy", array.getvalue() + data)
+    return body.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        (shaped((300_000_000,), "<U0"), "it has more than 10,000,000 rows"),
+        (shaped((10**13,), "<f8", bytes(8)), "it has more than 10,000,000 rows"),
+        (shaped((10**7,), "<f8", bytes(8)), "its array x is cut short"),
+        (shaped((2, 10**9), "<U0"), "it has more than 1,000 columns"),
+        (shaped((-5,), "<f8", bytes(8)), "its array x has the shape [-5]"),
+    ],
+    ids=["no bytes", "huge", "cut", "columns", "negative"],
+)
+def test_a_header_that_says_too_much_is_not_believed(body: bytes, told: str) -> None:
+    assert fault_of("a.npz", body).startswith(told)
+
+
+def test_parquet_with_too_many_rows_is_refused_before_they_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("knoll.tables.table.MOST_ROWS", 3)
+    with pytest.raises(InvalidData, match="it has more than 3 rows"):
+        read("a.parquet", parquet(a=pa.nulls(4)))
+    rows = read("a.csv", "a\n1x\n2\n3\n4\n").rows
+    assert [next(rows)[0] for _ in range(3)] == [2, 3, 4]
+    with pytest.raises(InvalidData, match="it has more than 3 rows"):
+        next(rows)
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        pa.array([1], pa.timestamp("us", "Mars/Olympus")),
+        pa.array([2**31 - 1], pa.date32()),
+        pa.array([-(10**14)], pa.date64()),
+    ],
+    ids=["zone", "date32", "date64"],
+)
+def test_whatever_a_library_raises_about_a_file_makes_it_a_bad_file(cells: object) -> None:
+    assert fault_of("a.parquet", parquet(a=cells)).startswith("it is damaged behind row 0: ")

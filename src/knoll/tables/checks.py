@@ -6,7 +6,7 @@ from dataclasses import replace
 from knoll.quoting import escaped
 from knoll.tables.cells import CellValue
 from knoll.tables.limits import LONGEST_CELL
-from knoll.tables.table import Row, Table, is_text
+from knoll.tables.table import Row, Table, check_rows, guarded, is_text
 
 __all__ = ["checked"]
 
@@ -17,7 +17,15 @@ def checked(table: Table) -> Table:
 
 
 def _rows(table: Table) -> Iterator[Row]:
-    for number, cells in table.rows:
+    count, rows = 0, table.rows
+    while True:
+        with guarded(f"it is damaged behind row {count}"):
+            row = next(rows, None)
+        if row is None:
+            return
+        count += 1
+        check_rows(count)
+        number, cells = row
         yield number, cells if isinstance(cells, str) else _fault(table.names, cells) or cells
 
 

@@ -4,7 +4,6 @@ Equal texts are one text in a file, however many rows have them. So they stay th
 until it is known how long the rows are: a part has as many rows as fit into memory.
 """
 
-import io
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -13,12 +12,13 @@ from knoll.quantities import in_words
 from knoll.quoting import escaped
 from knoll.tables.cells import CellValue
 from knoll.tables.limits import LONGEST_ROW, MOST_UNPACKED, rows_at_once
-from knoll.tables.table import Row, Table, check_names
+from knoll.tables.table import Row, Table, check_names, check_rows, guarded
 
 __all__ = ["read_parquet"]
 
 _CHARACTERS = 4 * LONGEST_ROW  # of the rows that are objects of Python
 _DECODED = 2**26  # bytes of the texts that are in no dictionary
+_MOST_TEXT = 16 * MOST_UNPACKED  # characters of all rows
 _DELTA = "DELTA"  # encodings from which pyarrow makes no dictionary
 
 
@@ -31,10 +31,9 @@ def read_parquet(body: bytes) -> Table:
         raise InvalidData(
             "it is Parquet, which takes pyarrow to read: pip install pyarrow, or write CSV"
         ) from error
-    try:
-        file = pyarrow.parquet.ParquetFile(io.BytesIO(body))
-    except (pyarrow.ArrowException, OSError, ValueError) as error:
-        raise InvalidData(f"it is no Parquet that can be read: {_first_line(error)}") from error
+    with guarded("it is no Parquet that can be read"):
+        file = pyarrow.parquet.ParquetFile(pyarrow.BufferReader(body))
+    check_rows(file.metadata.num_rows)
     names = file.schema_arrow.names
     check_names(names)
     _check_types(file.schema_arrow)
@@ -70,23 +69,24 @@ def _rows(body: bytes, file: Any) -> Iterator[Row]:
     loose = _loose_texts(file.metadata)
     names = [name for name in file.schema_arrow.names if name not in loose]
     at_once = max(1, min(rows_at_once(len(file.schema_arrow)), _DECODED // max(1, sum(loose.values()))))
-    number = 0
-    try:
-        packed = pyarrow.parquet.ParquetFile(
-            pyarrow.BufferReader(body), metadata=file.metadata, read_dictionary=names
-        )
-        for batch in packed.iter_batches(at_once):
-            for start, length in _parts(_lengths(batch)):
-                if length is None:
-                    number += 1
-                    yield number, f"it has more than {LONGEST_ROW:,} characters"
-                    continue
-                columns = [_cells(column.slice(start, length)) for column in batch.columns]
-                for cells in zip(*columns, strict=True):
-                    number += 1
-                    yield number, [_cell(one) for one in cells]
-    except (pyarrow.ArrowException, OSError, ValueError) as error:
-        raise InvalidData(f"it is damaged behind row {number}: {_first_line(error)}") from error
+    number = taken = 0
+    packed = pyarrow.parquet.ParquetFile(
+        pyarrow.BufferReader(body), metadata=file.metadata, read_dictionary=names
+    )
+    for batch in packed.iter_batches(at_once):
+        lengths = _lengths(batch)
+        taken += sum(lengths)
+        if taken > _MOST_TEXT:
+            raise InvalidData(f"it has more than {in_words(_MOST_TEXT)} of text, most of it many times")
+        for start, length in _parts(lengths):
+            if length is None:
+                number += 1
+                yield number, f"it has more than {LONGEST_ROW:,} characters"
+                continue
+            columns = [_cells(column.slice(start, length)) for column in batch.columns]
+            for cells in zip(*columns, strict=True):
+                number += 1
+                yield number, [_cell(one) for one in cells]
 
 
 def _loose_texts(metadata: Any) -> dict[str, int]:
@@ -150,7 +150,3 @@ def _cell(value: Any) -> CellValue:
     if value is None or isinstance(value, str | int | float | bool):
         return value
     return str(value.isoformat()) if hasattr(value, "isoformat") else float(value)
-
-
-def _first_line(error: Exception) -> str:
-    return escaped(str(error).partition("\n")[0][:200])

@@ -7,7 +7,7 @@ from knoll.tables.checks import checked
 from knoll.tables.delimited import read_delimited
 from knoll.tables.json_lines import read_json_lines
 from knoll.tables.parquet import read_parquet
-from knoll.tables.table import Table
+from knoll.tables.table import Table, guarded
 
 __all__ = ["read_table"]
 
@@ -19,7 +19,9 @@ def read_table(name: str, body: bytes) -> Table:
     "it"."""
     if not is_table(name):
         raise InvalidData(no_table(name))
-    return checked(_read(name.lower().rpartition(".")[2], body))
+    ending = name.lower().rpartition(".")[2]
+    with guarded(f"it is no .{ending} that can be read"):
+        return checked(_read(ending, body))
 
 
 def _read(ending: str, body: bytes) -> Table:

@@ -3,14 +3,15 @@
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
-from knoll.errors import InvalidData
+from knoll.errors import InvalidData, KnollError
 from knoll.quoting import escaped
 from knoll.tables.cells import CellValue, kind_of
-from knoll.tables.limits import LONGEST_NAME, MOST_COLUMNS
+from knoll.tables.limits import LONGEST_NAME, MOST_COLUMNS, MOST_ROWS
 
-__all__ = ["Row", "Table", "check_names", "is_text"]
+__all__ = ["Row", "Table", "check_names", "check_rows", "guarded", "is_text"]
 
 _HALF = re.compile("[\ud800-\udfff]")
 
@@ -28,6 +29,25 @@ class Table:
     unit: str
     is_typed: bool
     is_open: bool = False
+
+
+@contextmanager
+def guarded(fault: str) -> Iterator[None]:
+    """Whatever a library raises about the bytes of a stranger, even that they want too much memory, is
+    InvalidData: the `fault`, and its first words."""
+    try:
+        yield
+    except KnollError:
+        raise
+    except Exception as error:
+        why = str(error).partition("\n")[0][:200] or type(error).__name__
+        raise InvalidData(f"{fault}: {escaped(why)}") from error
+
+
+def check_rows(count: int) -> None:
+    """Raise InvalidData if a file has more rows than all files may have."""
+    if count > MOST_ROWS:
+        raise InvalidData(f"it has more than {MOST_ROWS:,} rows: use fewer")
 
 
 def is_text(text: str) -> bool:
