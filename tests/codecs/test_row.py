@@ -20,6 +20,7 @@ def column(name: str, kind: str, example: Any, **more: Any) -> dict[str, Any]:
 AGE = column("age", "number", 63)
 SEX = column("sex", "category", "F", categories=["F", "M"])
 CODE = column("code", "category", "1", categories=["1", "2"], optional=True)
+OLD = column("code", "category", "1e0", categories=["1e0", "e\u0301"], optional=True)
 SMOKES = column("smokes", "boolean", False, categories=["false", "true"], optional=True)
 RIGHT = {"age": 63, "sex": "F", "code": 1, "smokes": True}
 
@@ -30,6 +31,12 @@ def row_of(*columns: dict[str, Any], **options: Any) -> Signature:
 
 
 PEOPLE = row_of(AGE, SEX, CODE, SMOKES)
+
+
+def test_categories_of_a_version_that_knew_other_spellings_are_found() -> None:
+    rows = [{"code": cell} for cell in ("1e0", 1, "é", "e\u0301")]
+    places = [float(one[0][0]) for one in decode(rows, row_of(OLD))["row"]]
+    assert places == [1, 1, 2, 2]
 
 
 def read(**cells: Any) -> tuple[list[list[float]], list[str]]:

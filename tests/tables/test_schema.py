@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 from itertools import permutations
+from typing import Any
 
 import pytest
 
-from knoll.tables import Column, TableCounts, count_table, infer_schema, odd_tables, read_table
+from knoll.tables import Column, TableCounts, category_of, count_table, infer_schema, odd_tables, read_table
 
 
 def counted(*columns: tuple[str, Sequence[object]]) -> TableCounts:
@@ -51,6 +52,26 @@ def test_a_config_may_call_numbers_a_category() -> None:
     """1 and 1.0 are one of them, and 01 another."""
     found = kind_of(["1", "1.0", "01", ""], categories=["x"])
     assert (found.kind, dict(found.values), found.missing) == ("category", {"1": 2, "01": 1}, 1)
+
+
+@pytest.mark.parametrize(
+    ("cells", "text"),
+    [
+        (["1", "+1", "1.", "1e0", "1.000000000000000000e+00", 1, 1.0], "1"),
+        ([".5", "0.50", "5e-1", 0.5], "0.5"),
+        (["1.000000000000000056e-01", 0.1], "0.1"),
+        (["-0", "0.0", -0.0], "0"),
+        (["9007199254740993", 9007199254740993, "9007199254740993.0"], "9007199254740993"),
+        (["1e23", 1e23, 10**23], "1" + "0" * 23),
+        (["007"], "007"),
+        (["1e999"], "1e999"),
+        (["TRUE", True], "true"),
+        (["e\u0301", " é "], "é"),
+    ],
+    ids=["one", "half", "tenth", "zero", "large", "larger", "code", "infinite", "boolean", "accent"],
+)
+def test_a_category_has_one_text_however_it_is_written(cells: Sequence[Any], text: str) -> None:
+    assert {category_of(cell) for cell in cells} == {text}
 
 
 def test_the_order_of_files_changes_nothing() -> None:

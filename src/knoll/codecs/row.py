@@ -108,8 +108,12 @@ def _no_place(column: _Column, value: float, _: float) -> str:
 
 def _place(text: str, column: _Column, reading: Reading) -> float:
     """From 1 on; 0 if the training has not seen it."""
-    if text in column["categories"]:
-        return float(column["categories"].index(text) + 1)
+    for names in (
+        column["categories"],
+        [*map(category_of, column["categories"])],
+    ):  # it may be an older version
+        if text in names:
+            return names.index(text) + 1.0
     told = f"column {escaped(column['name'])} has the value {shown(text)}, which was not in the training data"
     reading.warn(f"{told}, and was taken as an unknown one")
     return 0.0

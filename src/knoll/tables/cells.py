@@ -8,6 +8,9 @@ import math
 import re
 from collections.abc import Collection
 from datetime import UTC, datetime
+from decimal import Decimal
+
+from knoll.data_files import normal
 
 __all__ = ["MISSING", "CellValue", "category_of", "is_missing", "kind_of", "moment_of", "number_of"]
 
@@ -17,18 +20,23 @@ MISSING = frozenset({"", "na", "n/a", "#n/a", "nan", "null"})  # texts that stan
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _COMMA = re.compile(r"[+-]?\d+,\d+", re.ASCII)
 _DATE = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d)?)?", re.ASCII)
-_WHOLE = re.compile(r"([+-]?\d+)\.0+", re.ASCII)
+_CODE = re.compile(r"[+-]?0\d", re.ASCII)  # as in 007
+_EXACT = 2.0**53  # a float below it has each whole number
 _LARGEST = 3.4028234e38  # of a float32
 _LONGEST = 400  # characters of a number
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def is_missing(cell: CellValue, more: Collection[str] = ()) -> bool:
-    """Whether the cell holds nothing. `more` are further texts that stand for nothing, exactly as written."""
+    """Whether the cell holds nothing. `more` are further texts that stand for nothing, in this case."""
     if isinstance(cell, str):
         text = cell.strip()
-        return text.lower() in MISSING or text in more
+        return text.lower() in MISSING or text in more or (not text.isascii() and _is_one_of(text, more))
     return cell is None or (isinstance(cell, float) and math.isnan(cell))
+
+
+def _is_one_of(text: str, texts: Collection[str]) -> bool:
+    return normal(text) in map(normal, texts)
 
 
 def kind_of(cell: CellValue, *, is_typed: bool) -> str:
@@ -58,15 +66,23 @@ def number_of(cell: CellValue, *, is_typed: bool) -> float | None:
 
 
 def category_of(cell: CellValue) -> str:
-    """The text by which a cell is known as a category: 1 and 1.0 are "1", whichever way they are written, and
-    true is "true"."""
+    """The text in NFC by which a cell is known as a category. A number is the same one however it is written:
+    1, +1, 1.0 and 1e0 are "1", and .5 is "0.5"; but 007 is a code. true is "true"."""
     if isinstance(cell, bool):
         return "true" if cell else "false"
-    text = str(cell).strip()
+    text = normal(str(cell).strip())
     if text.lower() in ("true", "false"):
         return text.lower()
-    whole = _WHOLE.fullmatch(text)
-    return whole[1] if whole else text
+    is_number = len(text) <= _LONGEST and _NUMBER.fullmatch(text) and not _CODE.match(text)
+    return _number_text(text) if is_number else text
+
+
+def _number_text(text: str) -> str:
+    """The shortest one of its number."""
+    number = float(text)
+    if abs(number) < _EXACT:
+        return str(int(number)) if number.is_integer() else repr(number)
+    return text if math.isinf(number) else f"{Decimal(text):.0f}"
 
 
 def moment_of(cell: CellValue) -> tuple[int, bool] | None:
