@@ -33,6 +33,13 @@ def row_of(*columns: dict[str, Any], **options: Any) -> Signature:
 PEOPLE = row_of(AGE, SEX, CODE, SMOKES)
 
 
+def test_names_are_compared_in_nfc() -> None:
+    signature = row_of(column("é", "number", 1), column("e\u0300", "number", 1))
+    assert decode([{"e\u0301": 2, "è": 3}], signature)["row"].tolist() == [[[2, 1], [3, 1]]]
+    with pytest.raises(InvalidInstance, match="it has two columns whose names are one in NFC"):
+        decode([{"e\u0301": 2, "é": 2, "è": 3}], signature)
+
+
 def test_categories_of_a_version_that_knew_other_spellings_are_found() -> None:
     rows = [{"code": cell} for cell in ("1e0", 1, "é", "e\u0301")]
     places = [float(one[0][0]) for one in decode(rows, row_of(OLD))["row"]]

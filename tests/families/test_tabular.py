@@ -257,6 +257,11 @@ def test_what_many_tables_hold_is_counted_in_the_memory_of_one() -> None:
     assert peak < 10**6
 
 
+def test_a_config_names_columns_in_any_form_of_unicode() -> None:
+    config = FAMILY.configure({"target": "e\u0301", "leaveOut": ["a\u0308"]})
+    assert (config.target, config.leave_out) == ("é", ("ä",))
+
+
 def test_a_golden_set_has_the_columns_and_categories_of_the_data() -> None:
     config = FAMILY.configure(PEOPLE)
     about = FAMILY.examples(Files.of({"a.csv": table(people())}), config).about

@@ -300,3 +300,28 @@ def test_parquet_with_too_many_rows_is_refused_before_they_are_read(monkeypatch:
 )
 def test_whatever_a_library_raises_about_a_file_makes_it_a_bad_file(cells: object) -> None:
     assert fault_of("a.parquet", parquet(a=cells)).startswith("it is damaged behind row 0: ")
+
+
+TWO_CODES = {"e\u0301": [1], "b": [2]}
+
+
+@pytest.mark.parametrize(
+    ("name", "body"),
+    [
+        ("a.csv", "e\u0301,b\n1,2\n".encode()),
+        ("a.jsonl", '{"e\u0301": 1, "b": 2}'.encode()),
+        ("a.parquet", written(TWO_CODES)),
+        ("a.npz", npz(**TWO_CODES)),
+    ],
+    ids=["csv", "json", "parquet", "npz"],
+)
+def test_the_name_of_a_column_is_in_nfc_however_it_is_written(name: str, body: bytes) -> None:
+    table = read(name, body)
+    assert table.names == ("é", "b")
+    assert [[*map(float, cells)] for _, cells in table.rows] == [[1, 2]]  # type: ignore[arg-type]
+
+
+def test_two_names_that_are_one_in_nfc_are_refused() -> None:
+    assert fault_of("a.csv", "é,e\u0301\n1,2\n") == "it has two columns with the name é"
+    (bad, _) = read("a.jsonl", '{"é": 1, "e\u0301": 2}\n{"é": 1}').rows
+    assert bad == (1, "it has é twice")

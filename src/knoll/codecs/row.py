@@ -19,6 +19,7 @@ import numpy as np
 from knoll.codecs.arrays import Array, Warn
 from knoll.codecs.codec import Codec
 from knoll.codecs.reading import Reading
+from knoll.data_files import normal
 from knoll.errors import InvalidInstance
 from knoll.quoting import did_you_mean, escaped, shown, some_of
 from knoll.records.signature import Tensor
@@ -41,12 +42,15 @@ def _decode(value: Any, tensor: Tensor, reading: Reading) -> Array:
     columns = tensor.columns
     if not isinstance(value, dict):
         raise InvalidInstance("a row is an object of values by column", fix=_fix(tensor))
-    known = {one["name"] for one in columns}
-    for name in sorted(value.keys() - known - {*tensor.options.get("ignored", ())}):
+    known = {normal(one["name"]) for one in columns}
+    sent = {normal(name): cell for name, cell in value.items()}
+    if len(sent) < len(value):
+        raise InvalidInstance("it has two columns whose names are one in NFC", fix=_fix(tensor))
+    for name in sorted(sent.keys() - known - {*map(normal, tensor.options.get("ignored", ()))}):
         like = did_you_mean(name[:_LONGEST], known)
         raise InvalidInstance(f"it has the column {shown(name)}, which is unknown{like}", fix=_fix(tensor))
     more = tensor.options.get("missing", ())
-    cells = [_encode(value.get(one["name"]), one, more, reading) for one in columns]
+    cells = [_encode(sent.get(normal(one["name"])), one, more, reading) for one in columns]
     return np.array(cells, np.float32).reshape(len(columns), 2)
 
 

@@ -13,6 +13,7 @@ from typing import Annotated, Any, Generic, Literal, TypeVar
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
+from knoll.data_files import normal
 from knoll.data_layout import Form
 from knoll.errors import InvalidModel
 from knoll.models.units import form, unit
@@ -44,7 +45,7 @@ def _name(name: str) -> str:
         raise ValueError(f"must be the name of a column, not {shown(name)}")
     if name != name.strip():
         raise ValueError(f"{shown(name)} has blanks at its ends; did you mean {name.strip()}?")
-    return name
+    return normal(name)
 
 
 def _each_once(names: tuple[str, ...]) -> tuple[str, ...]:
@@ -52,7 +53,7 @@ def _each_once(names: tuple[str, ...]) -> tuple[str, ...]:
         raise ValueError(f"names {shown(twice[0])} twice: name each column once")
     if any(not name for name in names):
         raise ValueError("must have names of columns, and one of them is empty")
-    return names
+    return tuple(map(normal, names))
 
 
 ColumnName = Annotated[str, Field(max_length=LONGEST_NAME), AfterValidator(_name)]

@@ -6,6 +6,7 @@ import zipfile
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from knoll.data_files import normal
 from knoll.errors import InvalidData
 from knoll.quantities import in_words
 from knoll.quoting import escaped
@@ -44,7 +45,10 @@ def _load(body: bytes) -> Mapping[str, Any]:
         guarded("it is no npz that can be read without pickle"),
         zipfile.ZipFile(io.BytesIO(body)) as archive,
     ):
-        members = {one.filename.removesuffix(".npy"): one for one in archive.infolist()}
+        entries = archive.infolist()
+        members = {normal(one.filename.removesuffix(".npy")): one for one in entries}
+        if len(members) < len(entries):
+            raise InvalidData("it has two arrays with one name")
         if (size := sum(one.file_size for one in members.values())) > MOST_UNPACKED:
             raise InvalidData(
                 f"it has {in_words(size)} when it is unpacked, more than {in_words(MOST_UNPACKED)}"

@@ -4,6 +4,7 @@ import csv
 from collections.abc import Iterator
 from contextlib import suppress
 
+from knoll.data_files import normal
 from knoll.errors import InvalidData
 from knoll.tables.limits import LONGEST_CELL
 from knoll.tables.table import Row, Table, check_names
@@ -30,7 +31,7 @@ def _header(body: bytes, delimiter: str) -> list[str]:
     """The first row that is not blank; empty if there is none, or if it cannot be read in this way."""
     rows = csv.reader(open_text(body), delimiter=delimiter, strict=True)
     with suppress(csv.Error):
-        return [name.strip() for name in next(filter(None, rows), [])]
+        return [normal(name.strip()) for name in next(filter(None, rows), [])]
     return []
 
 

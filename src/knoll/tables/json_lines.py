@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any, NoReturn
 
+from knoll.data_files import normal
 from knoll.quoting import escaped
 from knoll.tables.limits import MOST_COLUMNS
 from knoll.tables.table import Row, Table, check_names, is_text
@@ -66,9 +67,9 @@ def _read(text: str) -> dict[str, Any] | str:
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """Readers differ in which value of a name that stands twice they take."""
-    found = dict(pairs)
+    found = {normal(name): value for name, value in pairs}
     if len(found) < len(pairs):
-        ((name, _),) = Counter(name for name, _ in pairs).most_common(1)
+        ((name, _),) = Counter(normal(name) for name, _ in pairs).most_common(1)
         raise _TwiceError(f"it has {escaped(name[:40])} twice")
     return found
 

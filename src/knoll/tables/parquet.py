@@ -7,6 +7,7 @@ until it is known how long the rows are: a part has as many rows as fit into mem
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from knoll.data_files import normal
 from knoll.errors import InvalidData
 from knoll.quantities import in_words
 from knoll.quoting import escaped
@@ -34,7 +35,7 @@ def read_parquet(body: bytes) -> Table:
     with guarded("it is no Parquet that can be read"):
         file = pyarrow.parquet.ParquetFile(pyarrow.BufferReader(body))
     check_rows(file.metadata.num_rows)
-    names = file.schema_arrow.names
+    names = [normal(name) for name in file.schema_arrow.names]
     check_names(names)
     _check_types(file.schema_arrow)
     groups = (file.metadata.row_group(number) for number in range(file.metadata.num_row_groups))

@@ -5,9 +5,11 @@ from typing import Any
 
 import torch
 
+from knoll.data_files import normal
 from knoll.data_layout import listed
 from knoll.errors import Rejected
 from knoll.records.signature import Signature
+from knoll.tables import category_of
 
 __all__ = ["rows_for"]
 
@@ -20,7 +22,7 @@ def rows_for(signature: Signature, columns: _Columns) -> Callable[[torch.Tensor]
     (row,) = signature.inputs
     if not row.columns:
         raise Rejected("its inputs are no rows")
-    wanted = row.columns
+    wanted = [{**one, "name": normal(one["name"])} for one in row.columns]
     places = {one["name"]: place for place, one in enumerate(columns)}
     if absent := [one["name"] for one in wanted if one["name"] not in places]:
         raise Rejected(f"it wants the columns {listed(absent)}, which the data lacks")
@@ -43,5 +45,5 @@ def _numbers(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> torch.Tensor
     """By our number of each category, from 0 for an unseen one on, their number; None if it is a number."""
     if ours["kind"] == "number":
         return None
-    known = {name: number for number, name in enumerate(theirs["categories"], 1)}
+    known = {category_of(name): number for number, name in enumerate(theirs["categories"], 1)}
     return torch.tensor([0.0, *(float(known.get(name, 0)) for name in ours["categories"])])

@@ -7,6 +7,7 @@ from pydantic import Field, field_validator
 
 from knoll.families.declaration import (
     MOST_EPOCHS,
+    ColumnName,
     ColumnNames,
     Declaration,
     FamilyConfig,
@@ -22,9 +23,9 @@ __all__ = ["TrafficConfig", "TrafficDeclaration"]
 class TrafficConfig(FamilyConfig):
     """Which columns are read, how far is looked back and ahead, and the sizes of the network."""
 
-    time: Annotated[str | None, form("name of a column", none="the only column of dates and times")] = Field(
-        default=None, description="The column that says when"
-    )
+    time: Annotated[
+        ColumnName | None, form("name of a column", none="the only column of dates and times")
+    ] = Field(default=None, description="The column that says when")
     series: Annotated[
         str | None, form("name of a column", none="the only column of texts; without one, each is a series")
     ] = Field(default=None, description="The column that names the series, in the long form; see Data")
