@@ -1,5 +1,6 @@
 """The cache of what was read: bounded, shared by processes, and believed only if it is whole."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -44,6 +45,26 @@ def test_an_entry_that_is_torn_or_flipped_is_gone(tmp_path: Path) -> None:
         place.write_bytes(harm(place.read_bytes()))
         assert cache.find("one") is None
         assert not files(tmp_path)
+
+
+@pytest.mark.parametrize("kind", ["link", "pipe", "large file", "folder"])
+def test_what_is_no_entry_is_neither_followed_nor_waited_for(kind: str, tmp_path: Path) -> None:
+    cache = DiskCache(tmp_path / "cache", 10_000)
+    (tmp_path / "cache").mkdir()
+    cache.keep("one", b"content")
+    (place,) = files(tmp_path / "cache")
+    kept = place.rename(tmp_path / "kept")
+    if kind == "link":
+        place.symlink_to(kept)
+    elif kind == "pipe":
+        os.mkfifo(place)
+    elif kind == "folder":
+        place.mkdir()
+    else:
+        place.touch()
+        os.truncate(place, 2**40)
+    assert cache.find("one") is None
+    assert kept.exists()
 
 
 def test_processes_share_a_cache_that_keeps_its_bound(tmp_path: Path) -> None:

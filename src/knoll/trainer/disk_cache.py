@@ -8,6 +8,7 @@ import fcntl
 import hashlib
 import os
 import shutil
+import stat
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -35,13 +36,22 @@ class DiskCache:
         """The bytes of an entry; None if there is none, or a spoilt one."""
         place = self._place(name)
         with suppress(OSError):
-            found = memoryview(place.read_bytes())
+            found = memoryview(self._read(place))
             body = bytes(found[_DIGEST:])
             if hashlib.sha256(body).digest() == found[:_DIGEST]:
                 os.utime(place)
                 return body
             place.unlink()
         return None
+
+    def _read(self, place: Path) -> bytes:
+        """The bytes of a file; none of what is no entry: a link, a pipe, or more than an entry may have.
+        Raises OSError."""
+        descriptor = os.open(place, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        with os.fdopen(descriptor, "rb") as file:
+            state = os.fstat(descriptor)
+            is_entry = stat.S_ISREG(state.st_mode) and state.st_size <= self._size
+            return file.read(state.st_size) if is_entry else b""
 
     def keep(self, name: str, body: bytes) -> None:
         """Make an entry of these bytes. An entry that would be most of the cache is not made."""
