@@ -228,6 +228,20 @@ def test_a_class_that_cannot_be_on_both_sides_rejects_the_run() -> None:
         examples_of({"a.csv": table(rows)})
 
 
+@pytest.mark.parametrize(
+    ("rows", "told"),
+    [
+        ([], "no table has a good row"),
+        ([[1, "p"], [2, "q"]], "the data has 2 different rows or groups, too few to hold some out"),
+        ([[1, "p"], [1, "p"], [1, "q"]], "the data has 2 different rows"),
+    ],
+    ids=["header alone", "two", "equal"],
+)
+def test_too_few_rows_are_told_by_their_number(rows: list[list[Any]], told: str) -> None:
+    with pytest.raises(InvalidData, match=told):
+        examples_of({"a.csv": table([["a", "ill"], *rows])}, leaveOut=[])
+
+
 def test_rows_that_do_not_fit_into_memory_are_refused_before_they_are_read() -> None:
     head, *rows = people(20)
     files = Files({"a.csv": 1}, lambda _: table([head, *rows * 100]), room=100_000)

@@ -68,10 +68,16 @@ def test_a_csv_is_read_however_programs_write_it(body: bytes) -> None:
         (b'a,b\n1,"x\n2,y\n', "a quote that begins in line 2 is not closed"),
         (b"\x1f\x8b\x08\0", "it is gzip, and its name says .csv"),
         (b"PK\x03\x04", "it is a zip archive or a spreadsheet"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(99), "it is an old spreadsheet (.xls)"),
+        (b"BZh9" + bytes(99), "it is bzip2"),
+        (b"\x28\xb5\x2f\xfd" + bytes(99), "it is zstd"),
+        (b"a,b\n" + b"1,x\n" * 300_000 + b"1,\0\n", "it is no text: it has zero bytes"),
+        (b"# made by x\na,b\n1,2\n", "its first line begins with '# made by x', a comment"),
     ],
     ids=[
         *("latin-1", "unmarked utf-16", "utf-32", "cut utf-16", "zero bytes", "empty", "blank"),
         *("no header", "no name", "twice", "sep", "open quote", "gzip", "spreadsheet"),
+        *("old spreadsheet", "bzip2", "zstd", "late zero byte", "comment"),
     ],
 )
 def test_a_csv_that_cannot_be_read_rightly_is_refused_by_name(body: bytes, told: str) -> None:
@@ -129,6 +135,27 @@ def test_json_lines_have_types_and_may_leave_columns_out() -> None:
         (7, "it is no JSON"),
         (8, "it has a twice"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("body", "why"),
+    [
+        ('[{"a": 1}]', ": in line 1 it is no object of values by column"),
+        ('{\n "a": 1\n}', ": in line 1 it is no JSON"),
+        ('\n{"a": NaN}', ": in line 2 it is no JSON: NaN is no JSON: write null"),
+        ('{"a": {"b": 1}}', ": in line 1 a is an object"),
+        ("", ""),
+    ],
+    ids=["array", "many lines", "nan", "nested", "empty"],
+)
+def test_json_lines_without_a_good_line_are_told_by_the_first_one(body: str, why: str) -> None:
+    told = fault_of("a.jsonl", body)
+    assert told.startswith(f"it has no line with an object of values by column, alone in its line{why}")
+
+
+def test_names_of_columns_that_are_no_first_line_may_be_numbers() -> None:
+    assert read("a.parquet", written({"0": [1], "1": [2]})).names == ("0", "1")
+    assert read("a.jsonl", '{"1": 5}').names == ("1",)
 
 
 @pytest.mark.parametrize("line", ["[" * 200_000, '{"a": ' + "9" * 5000 + "}"], ids=["depth", "digits"])

@@ -48,6 +48,15 @@ def test_the_kind_of_a_column_follows_from_its_cells(cells: Sequence[object], ki
         assert found.fault.startswith("x ")
 
 
+@pytest.mark.parametrize(
+    ("cell", "told"),
+    [('"1,234"', "write 1234 for thousands, or 1.234"), ('"12,5"', "write them with a point, 12.5")],
+    ids=["ambiguous", "decimal"],
+)
+def test_a_comma_that_may_be_one_of_thousands_is_not_taken_for_a_point(cell: str, told: str) -> None:
+    assert told in kind_of([cell, "7"]).fault
+
+
 def test_a_config_may_call_numbers_a_category() -> None:
     """1 and 1.0 are one of them, and 01 another."""
     found = kind_of(["1", "1.0", "01", ""], categories=["x"])

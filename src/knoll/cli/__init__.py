@@ -7,13 +7,15 @@ a verb.
 
 import os
 
+from knoll.exits import INTERRUPTED
+
 try:
     from collections.abc import Callable
 
     from knoll.cli.start import start
 except KeyboardInterrupt:  # `start` says the same as soon as it is there
     os.write(2, b"Interrupted.\n")
-    os._exit(130)
+    os._exit(INTERRUPTED)
 
 __all__ = ["main", "plugin_main"]
 

@@ -43,7 +43,7 @@ def each_table(
 def count_tables(files: Files, keys: Sequence[str], missing: Collection[str] = ()) -> TableCounts:
     """What the columns of all tables hold; `missing` are further texts that stand for nothing. Raises
     BadFiles that names tables with other columns than most, and InvalidData if all are too much."""
-    counted = _Counted(files.room, frozenset(missing))
+    counted = _Tally(files.room, frozenset(missing))
     each_table(files, keys, counted.look, counted.use)
     if odd := odd_tables(counted.shapes):
         raise BadFiles(odd)
@@ -55,7 +55,7 @@ def count_tables(files: Files, keys: Sequence[str], missing: Collection[str] = (
 
 
 @dataclass
-class _Counted:
+class _Tally:
     """The counts of the tables that were read. Those of each table go into the `total` at once: so many are
     in memory as there are threads."""
 

@@ -18,7 +18,7 @@ CellValue = str | int | float | bool | None
 
 MISSING = frozenset({"", "na", "n/a", "#n/a", "nan", "null"})  # texts that stand for nothing, in any case
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
-_COMMA = re.compile(r"[+-]?\d+,\d+", re.ASCII)
+_COMMA = re.compile(r"[+-]?\d+,\d+|[+-]?\d{1,3}(,\d{3})+", re.ASCII)
 _DATE = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d)?)?", re.ASCII)
 _CODE = re.compile(r"[+-]?0\d", re.ASCII)  # as in 007
 _EXACT = 2.0**53  # a float below it has each whole number

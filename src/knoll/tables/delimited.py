@@ -1,11 +1,13 @@
 """CSV and TSV, row by row, with the standard library's reader in its strict mode."""
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 
 from knoll.data_files import normal
 from knoll.errors import InvalidData
+from knoll.quoting import escaped
+from knoll.tables.cells import kind_of
 from knoll.tables.limits import LONGEST_CELL
 from knoll.tables.table import Row, Table, check_names
 from knoll.tables.text import open_text
@@ -23,8 +25,22 @@ def read_delimited(body: bytes, *, is_tabbed: bool) -> Table:
     names = found[delimiter]
     if names and names[0].lower().startswith("sep="):
         raise InvalidData(f"its first line is {names[0][:4]!r}, which only Excel knows: remove that line")
-    check_names(names)
+    _check_header(names)
     return Table(tuple(names), _rows(body, delimiter, len(names)), "line", is_typed=False)
+
+
+def _check_header(names: Sequence[str]) -> None:
+    """Raise InvalidData if the first line has other things than names."""
+    if not names:
+        raise InvalidData("it has no columns: its first line must have the names of the columns")
+    if names[0].startswith("# ") or (names[0].startswith("#") and not names[1:]):
+        raise InvalidData(
+            f"its first line begins with {escaped(names[0][:40])!r}, a comment: remove that line, or the # "
+            "if the names of the columns stand there"
+        )
+    check_names(names)
+    if all(kind_of(name, is_typed=False) == "number" for name in names):
+        raise InvalidData("its first line has numbers, and must have the names of the columns")
 
 
 def _header(body: bytes, delimiter: str) -> list[str]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any, NoReturn
 
 from knoll.data_files import normal
+from knoll.errors import InvalidData
 from knoll.quoting import escaped
 from knoll.tables.limits import MOST_COLUMNS
 from knoll.tables.table import Row, Table, check_names, is_text
@@ -24,11 +25,16 @@ def read_json_lines(body: bytes) -> Table:
     """The table of a file: its columns are the names that occur, in the order in which they do. Raises
     InvalidData in words that begin with "it"."""
     names: dict[str, None] = {}
-    for _, found in _objects(body):
-        if isinstance(found, dict):
+    first = ""
+    for line, found in _objects(body):
+        if isinstance(found, str):
+            first = first or f": in line {line} {found}"
+        else:
             names |= dict.fromkeys(found)
             if len(names) > MOST_COLUMNS:
                 break
+    if not names:
+        raise InvalidData(f"it has no line with an object of values by column, alone in its line{first}")
     check_names([*names])
     return Table(tuple(names), _rows(body, tuple(names)), "line", is_typed=True, is_open=True)
 

@@ -11,7 +11,16 @@ from knoll.tables.table import Table, guarded
 
 __all__ = ["read_table"]
 
-_KINDS = {b"\x1f\x8b": "gzip", b"PK\x03\x04": "a zip archive or a spreadsheet", b"PAR1": "Parquet"}
+_KINDS = {
+    b"\x1f\x8b": "gzip",
+    b"BZh": "bzip2",
+    b"\x28\xb5\x2f\xfd": "zstd",
+    b"\xfd7zXZ\0": "xz",
+    b"7z\xbc\xaf\x27\x1c": "7z",
+    b"PK\x03\x04": "a zip archive or a spreadsheet",
+    b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1": "an old spreadsheet (.xls)",
+    b"PAR1": "Parquet",
+}
 
 
 def read_table(name: str, body: bytes) -> Table:

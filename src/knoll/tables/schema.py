@@ -14,6 +14,7 @@ always has the same schema.
 Numbers, booleans and categories can be learnt. A cell that is not of the kind of its column makes a bad row.
 """
 
+import re
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -27,6 +28,7 @@ __all__ = ["LEARNT", "Column", "infer_schema", "odd_tables", "unknown_columns"]
 
 LEARNT = ("number", "boolean", "category")
 _MOST = 0.95  # of the cells, for a kind
+_THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(,\d{3})+", re.ASCII)  # one comma may also be a decimal comma
 _FEW = 50  # different values: a category however few rows there are
 
 
@@ -126,6 +128,8 @@ def _fault(kind: str, name: str, found: ColumnCounts, rows: int, example: str) -
     told, leave = escaped(name), f"name it in leaveOut: [{escaped(name)}]"
     cell = repr(escaped(example[:40]))
     if kind == "decimal comma":
+        if _THOUSANDS.fullmatch(example):
+            return f"{told} has commas in its numbers, such as {cell}: write 1234 for thousands, or 1.234"
         return f"{told} has decimal commas, such as {cell}: write them with a point, 12.5"
     if kind == "date or time":
         return f"{told} has dates, such as {cell}: write them as numbers, such as days, or {leave}"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from knoll.errors import InvalidData, KnollError
 from knoll.quoting import escaped
-from knoll.tables.cells import CellValue, kind_of
+from knoll.tables.cells import CellValue
 from knoll.tables.limits import LONGEST_NAME, MOST_COLUMNS, MOST_ROWS
 
 __all__ = ["Row", "Table", "check_names", "check_rows", "guarded", "is_text"]
@@ -58,7 +58,7 @@ def is_text(text: str) -> bool:
 def check_names(names: Sequence[str]) -> None:
     """Raise InvalidData if these are no names of columns."""
     if not names:
-        raise InvalidData("it has no columns: its first line must have the names of the columns")
+        raise InvalidData("it has no columns")
     if len(names) > MOST_COLUMNS:
         raise InvalidData(f"it has {len(names):,} columns, more than {MOST_COLUMNS:,}")
     if any(not name for name in names):
@@ -69,8 +69,6 @@ def check_names(names: Sequence[str]) -> None:
     twice = [name for name, count in Counter(names).items() if count > 1]
     if twice:
         raise InvalidData(f"it has two columns with the name {escaped(twice[0])}")
-    if all(kind_of(name, is_typed=False) == "number" for name in names):
-        raise InvalidData("its first line has numbers, and must have the names of the columns")
     if half := [name for name in names if not is_text(name)]:
         raise InvalidData(f"its column {escaped(half[0][:40])} has half of a surrogate pair in its name")
     long = next((name for name in names if len(name) > LONGEST_NAME), "")

@@ -56,7 +56,7 @@ def _encoding(body: bytes) -> str:
     if body.startswith((BOM_UTF32_LE, BOM_UTF32_BE)):  # the first begins as the mark of UTF-16
         raise InvalidData("it is UTF-32: save it as UTF-8")
     found = next((name for mark, name in _MARKS.items() if body.startswith(mark)), "utf-8")
-    if found != "utf-16" and b"\0" in body[:_AT_ONCE]:
+    if found != "utf-16" and b"\0" in body:
         head = body[:64]
         is_wide = head[::2].count(0) > len(head) // 4 or head[1::2].count(0) > len(head) // 4
         raise InvalidData(_UTF16 if is_wide else "it is no text: it has zero bytes")

@@ -86,6 +86,8 @@ class TabularData(DataPart[TabularConfig]):
 def _plan(files: Files, keys: Sequence[str], config: TabularConfig) -> tuple[Plan, int]:
     """What the columns are for, and how many rows there are. The counts are gone when the rows are read."""
     counts = count_tables(files, keys, config.missing)
+    if not counts.rows:
+        raise InvalidData("no table has a good row", fix="add rows below the names of the columns")
     return make_plan(infer_schema(counts, config.categories), config), counts.rows
 
 
@@ -94,8 +96,10 @@ def _split(rows: Rows, plan: Plan, share: float) -> tuple[list[int], list[int]]:
     labels = [plan.classes[int(one)] for one in rows.targets] if plan.classes else []
     train, kept = split_keys(rows.keys, share, labels)
     if not train or not kept:
+        few = len({*rows.keys})
         raise InvalidData(
-            "all rows are equal, or of one group, so that none can be held out", fix="add other rows"
+            f"the data has {few} different rows or groups, too few to hold some out",
+            fix="add rows that differ from these; equal rows, and rows of one group, stay together",
         )
     absent = {*labels} - {labels[row] for row in train} if labels else set()
     if lonely := sorted((set(plan.classes) - {*labels}) | absent) if labels else []:
