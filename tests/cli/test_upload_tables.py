@@ -36,7 +36,7 @@ def send(knoll: Knoll, platform: Platform, bucket: str, tmp_path: Path) -> Knoll
         ("a.csv", b"n,yy\n1,p\n2,q\n", "target names the column y, which is not there; did you mean yy?"),
         ("a.csv", b"", "a.csv: it has no columns"),
         ("a.csv", b"n,y\n", "the tables have no rows"),
-        ("a.jsonl", b'[{"n":1,"y":"p"}]', "in line 1 it is no object of values by column"),
+        ("a.jsonl", b'[{"n":1,"y":"p"}]', "alone in its line: in line 1"),
         ("a.csv", b"n,y\n1,p,q\n2,p,q\n", "a.csv, line 2: it has 3 cells, and the header has 2"),
         ("a.csv", b"n,y\n1,p\n2,\n", "a.csv, line 3: the target y has no value"),
         ("a.npz", b"no archive", "a.npz: it is no npz that can be read"),

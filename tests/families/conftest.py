@@ -1,6 +1,7 @@
 """What tests of families share: a platform that trains one, and real data: the UCI digits. One thread,
 because more slow each other down on a busy machine."""
 
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,9 @@ from knoll.families import FAMILIES, FamilyPlace
 from knoll.families.base import Family
 from knoll.ports import Platform
 from knoll.settings import Settings
+
+# torch tells each step of an export at DEBUG, which would hide why a test failed
+logging.getLogger("torch.__trace").propagate = False
 
 
 @pytest.fixture

@@ -24,6 +24,7 @@ _ASKED = [
     *product(("PUT", "POST"), (f"/{_BUCKET}/planted", f"/buckets/{_BUCKET}/planted", "/1,01")),
     *product(("POST",), ("/broker", "/functions/ingest", "/functions/sweep", "/v1/models/digits:predict")),
 ]
+_LIVE = "inference.GRPCInferenceService/ServerLive"
 _CALLED = [
     "master_pb.Seaweed/CollectionList",
     "master_pb.Seaweed/Assign",
@@ -31,7 +32,7 @@ _CALLED = [
     "volume_server_pb.VolumeServer/VolumeServerStatus",
     "messaging_pb.SeaweedS3/Configure",
     "worker_pb.WorkerService/WorkerStream",
-    "inference.GRPCInferenceService/ServerLive",
+    _LIVE,
 ]
 _REFUSED = (
     grpc.StatusCode.UNAUTHENTICATED,
@@ -58,9 +59,11 @@ def listeners(pid: int) -> set[Listener]:
     return found
 
 
-def opened(ports: Iterable[int]) -> list[str]:
-    """What the ports gave without a key: one line for each request that was not refused."""
-    return [line for port in sorted(ports) for line in (*_over_http(port), *_over_grpc(port))]
+def opened(ports: Iterable[int], front: int = 0) -> list[str]:
+    """What the ports gave without a key: one line for each request that was not refused. Whether it lives,
+    the port `front`, where models are asked, tells everybody."""
+    found = [line for port in sorted(ports) for line in (*_over_http(port), *_over_grpc(port))]
+    return [line for line in found if line != f"gRPC at 127.0.0.1:{front}: {_LIVE}: answered"]
 
 
 def _over_http(port: int) -> Iterator[str]:
