@@ -12,9 +12,6 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from datetime import datetime
 from itertools import count
-from typing import Any
-
-from pydantic import BaseModel
 
 from knoll.errors import NewerSchema, Rejected
 from knoll.events import DATASET_LANDED, OBJECT_CREATED, Event, new_event
@@ -162,14 +159,9 @@ def _run(id: str, document: Document, dataset: Dataset, now: datetime, bucket: B
         patience=model.training.patience or 0,
         rank_timeout=model.training.rank_timeout,
         compression=model.compressed,
-        card=_given(model.card),
-        gate=_given(model.gate) if model.gate else {},
+        card=model.card.given(),
+        gate=model.gate.given() if model.gate else {},
     )
-
-
-def _given(spec: BaseModel) -> dict[str, Any]:
-    """The fields of this part of the Model that differ from their defaults, as its document has them."""
-    return spec.model_dump(mode="json", by_alias=True, exclude_defaults=True)
 
 
 def _landed(dataset: Dataset, run: Run, platform: Platform, cause: Event) -> Event:

@@ -66,5 +66,4 @@ class CompressionSpec(Spec):
 
     def asked(self) -> Mapping[str, Any]:
         """What a run keeps of it: the graphs, and what differs from the defaults."""
-        others = self.model_dump(mode="json", by_alias=True, exclude_defaults=True)
-        return {**others, "candidates": sorted({*self.candidates})}
+        return {**self.given(), "candidates": sorted({*self.candidates})}

@@ -1,6 +1,7 @@
 """The fields of a Model that say where its data lands, and when it is complete."""
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
@@ -13,6 +14,10 @@ __all__ = ["DatasetSpec", "LandedSpec", "Spec"]
 
 class Spec(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, alias_generator=to_camel)
+
+    def given(self) -> Mapping[str, Any]:
+        """The fields of this part of the Model that differ from their defaults, as its document has them."""
+        return self.model_dump(mode="json", by_alias=True, exclude_defaults=True)
 
 
 class LandedSpec(Spec):
