@@ -174,6 +174,25 @@ def test_other_compressed_graphs_ask_for_another_run() -> None:
     assert why_not_asked(run, plain) == "the Model asks for other compressed graphs now"
 
 
+def test_another_way_to_compute_asks_for_another_run() -> None:
+    """What the rule chooses by the device does not: a default that is written down neither."""
+    plain, same, first, other = (
+        parse_model(document(training={"accelerate": accelerate}))
+        for accelerate in (
+            {},
+            {"precision": "auto", "fused": None},
+            {"precision": "fp32", "fused": False},
+            {"precision": "fp32"},
+        )
+    )
+    assert plain.config_digest == same.config_digest == parse_model(document()).config_digest
+    assert len({plain.config_digest, first.config_digest, other.config_digest}) == 3
+    asked = {"fused": False, "precision": "fp32"}
+    run = Run("digits-0", "digits", "image-classifier", "d", "s3://d", {}, "now", accelerate=asked)
+    assert why_not_asked(run, first) == ""
+    assert why_not_asked(run, plain) == "the Model's config has changed since"
+
+
 def test_a_dataset_is_the_same_whatever_the_order_of_its_listing() -> None:
     objects = [DatasetObject(f"s3://data/digits/{number}", f"etag{number}", number) for number in range(50)]
     shuffled = random.Random(1).sample(objects, len(objects))

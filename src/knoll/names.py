@@ -64,13 +64,15 @@ def config_digest(
     keep: str = "last",
     patience: int | None = None,
     compressed: Mapping[str, Any] | None = None,
+    accelerated: Mapping[str, Any] | None = None,
 ) -> str:
     """Digest of all that decides what is trained and scored, except the data: family, config and, where set,
-    golden set, share of bad files, end of the training and graphs to try."""
+    golden set, share of bad files, end of the training, graphs to try, and how it computes."""
     more = [*([golden_set] if golden_set else []), *([f"most bad: {most_bad!r}"] if most_bad else [])]
     ended = [f"keep: {keep}, patience: {patience or 0}"] if patience or keep != "last" else []
     tried = [f"compressed: {_as_text(compressed)}"] if compressed else []
-    return digest([family, _as_text(config), *more, *ended, *tried])
+    faster = [f"accelerated: {_as_text(accelerated)}"] if accelerated else []
+    return digest([family, _as_text(config), *more, *ended, *tried, *faster])
 
 
 def _as_text(fields: Mapping[str, Any]) -> str:

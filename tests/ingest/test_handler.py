@@ -232,6 +232,17 @@ def test_data_that_was_rejected_gets_a_run_that_leaves_bad_files_out_when_the_mo
     assert sorted(run.most_bad for run in runs if run) == [0.0, 0.01, 0.05]
 
 
+def test_a_model_that_wants_its_training_computed_in_another_way_gets_another_run() -> None:
+    world = World("marker")
+    live = world.cluster.get("Model", "digits")
+    training = {"accelerate": {"precision": "fp32", "compile": None}}
+    world.cluster.update({**live, "spec": {**live["spec"], "training": training}})
+    world.tick()
+    runs = [find_run(id, world.platform.bucket) for id, _ in list_runs("", world.platform.bucket)]
+    assert sorted(len(run.accelerate) for run in runs if run) == [0, 1]
+    assert {"precision": "fp32"} in [run.accelerate for run in runs if run]
+
+
 def test_a_run_has_card_and_gate_as_its_model_gives_them_and_other_words_train_nothing() -> None:
     world = World("marker")
     bounds = {"metric": "accuracy", "atLeast": 0.9, "also": [{"metric": "loss", "atMost": 2.0}]}

@@ -8,7 +8,9 @@ import torch
 from torch import nn
 
 from knoll.families.base import Batch, FamilyConfig
+from knoll.trainer.acceleration import Acceleration
 from knoll.trainer.checkpoints import UNSAVED
+from knoll.trainer.device import computing
 from knoll.trainer.divergence import Diverged, check_losses
 from knoll.trainer.loop import Trained, train_networks
 from knoll.trainer.ranks import ALONE
@@ -116,12 +118,13 @@ def test_with_scaled_gradients_a_step_that_is_not_finite_is_skipped() -> None:
     """As fp16 needs it. The next steps learn, with a smaller scale, and no loss that was skipped counts. If
     no scale helps, the training has diverged."""
     family: Any = Ill(2)
-    task = Task(family, points(ill=False), CONFIG, CPU, ALONE, scales=True)
+    task = Task(family, points(ill=False), CONFIG, CPU, ALONE, how=Acceleration("fp16"))
     now = begin_training(task, UNSAVED)
     weights = []
-    for _ in range(3):
-        take_step(task, now, *next(task.shares([torch.arange(15)])))
-        weights.append({name: one.clone() for name, one in now.networks.state_dict().items()})
+    with computing(CPU, task.how):
+        for _ in range(3):
+            take_step(task, now, now.networks, *next(task.shares([torch.arange(15)])))
+            weights.append({name: one.clone() for name, one in now.networks.state_dict().items()})
     assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
     assert not any(torch.equal(weights[1][name], weights[2][name]) for name in weights[0])
     check_losses(now)
@@ -132,5 +135,5 @@ def test_with_scaled_gradients_a_step_that_is_not_finite_is_skipped() -> None:
 
 def _take_ill_steps(task: Task, now: TrainingState) -> None:
     for _ in range(30):
-        take_step(task, now, *next(task.shares([torch.arange(15)])))
+        take_step(task, now, now.networks, *next(task.shares([torch.arange(15)])))
         check_losses(now)

@@ -1,6 +1,7 @@
 """What a Model asks for is judged where its form is right, so that no fault is told twice."""
 
 import math
+from unittest.mock import patch
 
 import pytest
 
@@ -9,7 +10,9 @@ from knoll.cli.yaml_file import read_yaml
 from knoll.errors import InvalidModel
 from knoll.families import FAMILIES, FamilyPlace
 from knoll.families.declaration import Declaration, FamilyConfig, more
+from knoll.families.image.declaration import ImageDeclaration
 from knoll.models import parse_model
+from knoll.views.doubts import doubts
 from knoll.views.sense import faults_of_sense, shortages
 
 
@@ -92,6 +95,22 @@ def test_graphs_are_compared_by_a_metric_that_the_family_has() -> None:
         "spec.compression.metric: the family image-classifier has no metric 'acuracy'; did you mean "
         "accuracy? (one of: accuracy, loss, macro_f1)"
     ]
+
+
+def test_a_family_computes_in_no_precision_in_which_it_does_not_learn() -> None:
+    """Whether a device can, the trainer finds out. A Model that asks for no GPU is warned of what needs
+    one."""
+    text = model_yaml("cli-data", gate="null", training="{accelerate: {precision: fp16, cudaGraphs: true}}")
+    (one,) = read_yaml(text, "model.yaml")
+    assert [*faults_of_sense(one.value, "knoll-models")] == []
+    (told,) = doubts(parse_model(one.value))
+    assert "accelerate asks for precision fp16, cudaGraphs, and spec.training.resources for no nvidia" in told
+    with patch.object(ImageDeclaration, "precisions", ("bf16",)):
+        (fault,) = faults_of_sense(one.value, "knoll-models")
+    assert str(fault) == (
+        "spec.training.accelerate.precision: the family image-classifier does not learn in fp16 (one of: "
+        "auto, fp32, bf16)"
+    )
 
 
 class People(Declaration[FamilyConfig]):

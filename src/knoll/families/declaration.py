@@ -174,6 +174,7 @@ class Declaration(Generic[ConfigT]):
     answers_classes: bool = False  # whether answers are classes, so that true labels can decide
     use: str = ""  # what a model of it is for, as a sentence of the model card
     limits: tuple[str, ...] = ()  # what it cannot, as sentences of the model card
+    precisions: tuple[str, ...] = ("bf16",)  # below fp32, in which it learns: of bf16 and fp16
     form: Form = Form()  # which keys are data: `Form(takes_pictures=True, has_classes=True)`
 
     def scorings(self, config: ConfigT | None) -> tuple[Scoring, ...]:

@@ -161,6 +161,7 @@ def _run(id: str, document: Document, dataset: Dataset, now: datetime, bucket: B
         compression=model.compressed,
         card=model.card.given(),
         gate=model.gate.given() if model.gate else {},
+        accelerate=model.training.accelerate.given(),
     )
 
 

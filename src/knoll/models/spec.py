@@ -217,5 +217,5 @@ class Model(ModelSpec):
     def config_digest(self) -> str:
         """Identity of what is trained and scored, apart from the data."""
         how = self.training
-        end = how.keep, how.patience
-        return config_digest(self.family, how.config, self.golden_set, how.most_bad, *end, self.compressed)
+        rest = how.keep, how.patience, self.compressed, how.accelerate.given()
+        return config_digest(self.family, how.config, self.golden_set, how.most_bad, *rest)

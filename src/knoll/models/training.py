@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
+from knoll.models.acceleration import AccelerateSpec
 from knoll.models.dataset import Spec
 from knoll.models.units import PositiveSeconds, Resources, form, unit
 from knoll.quantities import DEFAULT_RESOURCES, GPU, resources_in_words
@@ -88,6 +89,11 @@ class TrainingSpec(Spec):
     )
     checkpoint: CheckpointSpec = Field(
         default_factory=CheckpointSpec, description="How the training is kept for its next attempt"
+    )
+    accelerate: AccelerateSpec = Field(
+        default_factory=AccelerateSpec,
+        description="How the training computes: in which precision, and by "
+        "which of the ways in which torch is faster",
     )
 
     @property

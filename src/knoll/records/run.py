@@ -47,8 +47,9 @@ class Run(Stamped):
     files that may be bad, and is then left out. `keep` says which weights become the version, best or last.
     The training ends when its held-out loss has not fallen for `patience` epochs; 0 is never. Its processes
     wait `rank_timeout` seconds for each other. `compression` says which graphs are tried in place of the
-    exported one, as `CompressionSpec.asked` has it; it is empty for none. `card` and `gate` are those of the
-    Model, as far as given, and only for the model card.
+    exported one, as `CompressionSpec.asked` has it; it is empty for none. `accelerate` says how it computes,
+    as far as the Model says it. `card` and `gate` are those of the Model, as far as given, and only for the
+    model card.
     """
 
     id: str
@@ -78,6 +79,7 @@ class Run(Stamped):
     compression: Fields = field(default_factory=dict)
     card: Fields = field(default_factory=dict)
     gate: Fields = field(default_factory=dict)
+    accelerate: Fields = field(default_factory=dict)
 
     @property
     def processes(self) -> int:
@@ -127,8 +129,8 @@ def why_not_asked(run: Run, model: Model) -> str:
         return f"the Model lets {model.training.most_bad:g} of the files be bad now, and let {run.most_bad:g}"
     if run.compression != model.compressed:
         return "the Model asks for other compressed graphs now"
-    end = run.keep, run.patience, run.compression
-    if config_digest(run.family, run.config, run.golden_set, run.most_bad, *end) != model.config_digest:
+    rest = run.keep, run.patience, run.compression, run.accelerate
+    if config_digest(run.family, run.config, run.golden_set, run.most_bad, *rest) != model.config_digest:
         return "the Model's config has changed since"
     if run.prefix not in ("", model.dataset.uri):
         return f"the Model's data now lies under {model.dataset.uri}, and lay under {run.prefix}"

@@ -13,6 +13,7 @@ from knoll.records.golden import GoldenScore
 from knoll.records.run import Run
 from knoll.records.samples import Sample
 from knoll.records.signature import Signature
+from knoll.trainer.acceleration import PLAIN, Acceleration
 
 __all__ = ["CardFacts", "ColumnFacts", "DataFacts"]
 
@@ -50,7 +51,7 @@ class CardFacts:
     on the golden set, `champion` that of the version that served then, `checks` the numbers of the gate, if
     there are any. `pictures` are names of files in the version's folder, and `curves` those of the training.
     `notes` are sentences on what the owner of the data may not expect. `compression` has the graphs that were
-    tried."""
+    tried. `how` says how the training has computed."""
 
     run: Run
     task: str
@@ -72,3 +73,4 @@ class CardFacts:
     slices: Slices = field(default_factory=dict)
     checks: Mapping[str, Any] = field(default_factory=dict)
     compression: Compression | None = None
+    how: Acceleration = PLAIN

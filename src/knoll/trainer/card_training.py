@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from knoll.markdown import cut, literal, section, table
+from knoll.markdown import bullets, cut, literal, section, table
 from knoll.records.curves import CURVES, CURVES_PICTURE, CurvePoint
 from knoll.trainer.card_facts import CardFacts
 
@@ -13,7 +13,7 @@ _MOST_LOSSES, _LONGEST = 2, 14  # more, or longer names, are wider than a screen
 
 
 def training_section(facts: CardFacts) -> str:
-    """Its steps, losses at some of them, and the picture of its curves."""
+    """Its steps, how they were computed, losses at some of them, and the picture of its curves."""
     curves, resumed = facts.curves, ", ".join(map(str, facts.curves.resumed))
     losses = list(dict.fromkeys(name for point in curves.points for name in point.train))[:_MOST_LOSSES]
     names = [literal(cut(name, _LONGEST)) for name in losses]
@@ -22,6 +22,8 @@ def training_section(facts: CardFacts) -> str:
         "Training",
         f"{curves.steps} steps. [`{CURVES}`]({CURVES}) has {len(curves.points)} points of it: losses in "
         f"training, losses and metrics on {curves.held_out} of the held-out examples, and learning rates.",
+        "How it computed:",
+        bullets(literal(f"{name} {choice}: {why}") for name, choice, why in facts.how.told()),
         "Some losses:" if losses else "",
         table(head, _rows(curves.points, losses)) if losses else "",
         f"It went on from a checkpoint after step {resumed}." if resumed else "",

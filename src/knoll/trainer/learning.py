@@ -16,19 +16,21 @@ from knoll.quantities import counted, memory_of, parse_quantity
 from knoll.quoting import escaped
 from knoll.records.progress import DataRead, StepsTaken
 from knoll.records.run import Run
+from knoll.trainer.acceleration import Acceleration, choose
 from knoll.trainer.bad_data import decode_good, summed
 from knoll.trainer.best import End
 from knoll.trainer.checkpoints import Checkpoints
+from knoll.trainer.device import choose_device, facts_of
 from knoll.trainer.disk_cache import DiskCache
 from knoll.trainer.golden import Exam, pin_exam
-from knoll.trainer.loop import Trained, choose_device, train_networks
+from knoll.trainer.loop import Trained, train_networks
 from knoll.trainer.memory import Limits, bytes_of, check_files, check_step, room_for
 from knoll.trainer.ranks import Ranks
 from knoll.trainer.reading import Data, files_at, open_data
 from knoll.trainer.report import Journal, News
 from knoll.trainer.sorting import sort_files
 from knoll.trainer.stopping import Termination
-from knoll.trainer.task import largest_batch
+from knoll.trainer.task import Task, largest_batch
 
 __all__ = ["Learnt", "learn", "threads_for"]
 
@@ -146,6 +148,7 @@ def _fit(
 ) -> Trained:
     among = f", {ranks.world} processes" if ranks.world > 1 else ""
     journal.say(f"training on {device} with {torch.get_num_threads()} threads{among}")
+    how = _choose_how(run, Task(family, examples, config, device, ranks), journal)
     first, last = _TRAINING_PERCENT
 
     def report(steps: StepsTaken, seconds_left: int | None, losses: Mapping[str, float]) -> None:
@@ -164,7 +167,18 @@ def _fit(
             ranks=ranks,
             keeper=keeper,
             end=End(run.keep == "best", run.patience),
+            how=how,
             is_asked_to_stop=lambda: termination.is_asked,
         )
     finally:
         keeper.close()
+
+
+def _choose_how(run: Run, task: Task, journal: Journal) -> Acceleration:
+    """How the training computes; tells it. Raises Unavailable if the processes would not compute alike."""
+    facts = facts_of(task.device, task.family, task.examples, task.steps)
+    how = choose(facts, run.accelerate)
+    task.ranks.check_same("compute in another way", how.values, task.device)
+    for name, choice, why in how.told():
+        (journal.warn if name in how.refused else journal.say)(f"{name} is {choice}: {why}")
+    return how

@@ -15,20 +15,21 @@ from torch import nn
 from knoll.families.base import Examples, Family
 from knoll.records.curves import Curves
 from knoll.records.progress import StepsTaken
+from knoll.trainer.acceleration import PLAIN, Acceleration
 from knoll.trainer.best import LAST, End
 from knoll.trainer.checkpoints import UNSAVED, StateKeeper
+from knoll.trainer.device import computing, lay_out
 from knoll.trainer.divergence import Diverged, check_losses, check_state, go_back, means_of
 from knoll.trainer.measuring import Measurements, plan_measurements
 from knoll.trainer.pace import Looks, StepPace
 from knoll.trainer.ranks import ALONE, Ranks
-from knoll.trainer.steps import take_step
+from knoll.trainer.shortcuts import step_taker
 from knoll.trainer.task import Task
 from knoll.trainer.training_state import TrainingState, begin_training
 
 __all__ = [
     "Report",
     "Trained",
-    "choose_device",
     "train_networks",
 ]
 
@@ -40,7 +41,7 @@ Say = Callable[[str], None]
 class Trained:
     """The networks in eval mode on their `device`, the mean losses of the last epoch, and the picture of each
     milestone by its step. `notes` says what went otherwise than planned, and `faults` why no version may be
-    made of it."""
+    made of it. `how` says how it has computed."""
 
     networks: nn.ModuleDict
     device: torch.device
@@ -49,11 +50,7 @@ class Trained:
     pictures: Mapping[int, bytes] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     faults: tuple[str, ...] = ()
-
-
-def choose_device(wanted: str) -> torch.device:
-    """The device of that name. If the name is empty, CUDA if there is one, else the CPU."""
-    return torch.device(wanted or ("cuda" if torch.cuda.is_available() else "cpu"))
+    how: Acceleration = PLAIN
 
 
 def train_networks(
@@ -68,18 +65,20 @@ def train_networks(
     ranks: Ranks = ALONE,
     keeper: StateKeeper = UNSAVED,
     end: End = LAST,
+    how: Acceleration = PLAIN,
     is_asked_to_stop: Callable[[], bool] = lambda: False,
 ) -> Trained:
     """Train networks for `config.epochs`, from what `keeper` has saved or anew. `report` is called at most
     once a second and at the end, `say` once per epoch, and `warn` with what people should know. If it
     `is_asked_to_stop`, `keeper` keeps the state after the step that it is in, and this raises Terminated.
+    `how` says how it computes.
 
     The same seed, data, device, number of threads and number of processes give the same weights, in each
     process, however often the training was stopped. If a number is not finite, the training goes back once,
     and then raises Diverged. Raises Rejected if a batch is too small for so many processes, or if the family
     has not what `end` needs.
     """
-    task = Task(family, examples, config, device, ranks, end)
+    task = Task(family, examples, config, device, ranks, end, how)
     ranks.check(task.count // task.per_epoch)
     warn = warn or say
     now, measurements = begin_training(task, keeper), plan_measurements(task, say, warn)
@@ -87,14 +86,17 @@ def train_networks(
     while True:
         looks = Looks(task, keeper, is_asked_to_stop, owes=now.setback > 0)
         try:
-            pace = _learn(task, now, measurements, looks, report, say)
+            with computing(device, how):
+                pace = _learn(task, now, measurements, looks, report, say)
             break
         except Diverged as error:
             now = go_back(task, keeper, now, error, warn)
     ranks.agree(now.networks)
     _take_best(now, measurements)
     report(now.taken(task.steps, *pace.speed()), 0, now.losses | now.held_out_losses)
-    made = now.losses, measurements.curves(now), now.pictures, tuple(now.notes), now.health.faults
+    notes = tuple(dict.fromkeys(now.notes))  # each attempt may find the same
+    made = now.losses, measurements.curves(now), now.pictures, notes, now.health.faults, how
+    lay_out(now.networks, PLAIN)
     return Trained(now.networks.eval(), device, *made)
 
 
@@ -103,10 +105,11 @@ def _learn(
 ) -> StepPace:
     """Train to the end of the last epoch; returns the pace."""
     pace, is_first = StepPace(task.count / task.per_epoch), task.ranks.is_first
+    take_step = step_taker(task, now, say)
     while now.epoch <= task.config.epochs and not _has_stopped(task, now, say):
         now.networks.train()
         for batch, share in pace.waiting_for(task.shares(now.batches(task.count, task.per_epoch))):
-            take_step(task, now, batch, share)
+            take_step(batch, share)
             pace.step()
             measurements.take(now)
             if now.step < task.steps and is_first and pace.is_due():

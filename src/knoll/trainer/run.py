@@ -24,6 +24,7 @@ from knoll.records.manifest import Sealed
 from knoll.records.outcome import Outcome, find_outcome
 from knoll.records.run import Run, read_run
 from knoll.trainer.champion import open_champion, score_champion
+from knoll.trainer.device import choose_device
 from knoll.trainer.disk_cache import open_cache
 from knoll.trainer.divergence import Diverged
 from knoll.trainer.ending import end_run
@@ -32,7 +33,6 @@ from knoll.trainer.health import refuse_if_ill
 from knoll.trainer.kept_log import keep_log
 from knoll.trainer.launch import exit_code
 from knoll.trainer.learning import Learnt, learn
-from knoll.trainer.loop import choose_device
 from knoll.trainer.memory import TooLittleMemory, reject_out_of_memory
 from knoll.trainer.publish import publish
 from knoll.trainer.ranks import Ranks, join_ranks

@@ -9,6 +9,7 @@ from torch import nn
 
 from knoll.errors import Rejected, Unavailable
 from knoll.families.base import Batch, Columns, Examples, Family, ahead, are_here
+from knoll.trainer.acceleration import PLAIN, Acceleration
 from knoll.trainer.best import LAST, End
 from knoll.trainer.objects import DataChanged
 from knoll.trainer.ranks import Ranks
@@ -17,12 +18,13 @@ __all__ = ["AHEAD", "Task", "largest_batch"]
 
 AHEAD = 2  # batches that wait for their steps
 
+_DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
+
 
 @dataclass(frozen=True)
 class Task:
-    """A family that learns examples on this process's `device`, together with the other `ranks`. If it
-    `scales`, losses are multiplied before gradients are taken, as fp16 needs it, and a step whose gradients
-    are not finite is skipped."""
+    """A family that learns examples on this process's `device`, together with the other `ranks`. `how` says
+    how it computes."""
 
     family: Family[Any]
     examples: Examples
@@ -30,7 +32,7 @@ class Task:
     device: torch.device
     ranks: Ranks
     end: End = LAST
-    scales: bool = False
+    how: Acceleration = PLAIN
 
     @property
     def count(self) -> int:
@@ -74,13 +76,15 @@ class Task:
             raise Unavailable(f"process {self.ranks.rank} cannot read its examples: {error}") from error
 
     def _on_device(self, batch: Batch) -> Batch:
-        return tuple(column.to(self.device, non_blocking=True) for column in batch)
+        still = (column.pin_memory() for column in batch) if self.how.pinned else batch
+        return tuple(column.to(self.device, non_blocking=True) for column in still)
 
     def losses(self, networks: nn.ModuleDict, batch: Batch) -> Iterator[tuple[str, torch.Tensor]]:
-        """The losses of a batch in turn, in the precision of the device."""
+        """The losses of a batch in turn, in the precision of the training."""
         turns = self.family.losses(networks, batch, self.config)
+        dtype = _DTYPES.get(self.how.precision)
         while True:
-            with torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"):
+            with torch.autocast(self.device.type, dtype or torch.bfloat16, enabled=dtype is not None):
                 turn = next(turns, None)
             if turn is None:
                 return

@@ -14,6 +14,7 @@ from knoll.records.curves import CurvePoint
 from knoll.records.progress import StepsTaken
 from knoll.trainer.best import Best, best_of
 from knoll.trainer.checkpoints import Saved, StateKeeper
+from knoll.trainer.device import fuse, lay_out, take_over_optimizer
 from knoll.trainer.generators import generators, restore_generators, seed_generators
 from knoll.trainer.health import Health, health_of
 from knoll.trainer.ranks import Ranks
@@ -72,6 +73,10 @@ class TrainingState:
         size, because batch norm cannot take a last batch of one row."""
         self.order.set_state(self.epoch_order)
         yield from torch.tensor_split(torch.randperm(count, generator=self.order), batches)[self.done :]
+
+    def count_step(self) -> None:
+        """Count a step that is taken."""
+        self.step, self.done = self.step + 1, self.done + 1
 
     def begin_epoch(self) -> None:
         """Begin the next epoch."""
@@ -134,10 +139,10 @@ class TrainingState:
         try:
             self.networks.load_state_dict(tree["networks"])
             for name, optimizer in self.optimizers.items():
-                optimizer.load_state_dict(tree["optimizers"][name])
+                take_over_optimizer(optimizer, tree["optimizers"][name])
             for name, schedule in self.schedules.items():
                 schedule.load_state_dict(tree["schedules"][name])
-            if self.scaler.is_enabled():
+            if self.scaler.is_enabled() and tree["scaler"]:  # empty from a device of another precision
                 self.scaler.load_state_dict(tree["scaler"])
             self.epoch_order = tree["epoch_order"]
             self.epoch, self.done, self.step = tree["place"]
@@ -191,12 +196,15 @@ def _fresh(task: Task) -> TrainingState:
     order = torch.Generator().manual_seed(config.seed)
     networks = family.build(config, task.examples.about).to(device)
     task.ranks.begin(networks, config.seed)
+    lay_out(networks, task.how)
     optimizers = family.optimizers(networks, config)
+    for one in optimizers.values():
+        fuse(one, task.how)
     schedules = {
         name: LambdaLR(optimizer, lambda taken: family.rate(min(taken / task.steps, 1.0), config))
         for name, optimizer in optimizers.items()
     }
-    scaler = GradScaler(device.type, enabled=task.scales)
+    scaler = GradScaler(device.type, enabled=task.how.scales)
     return TrainingState(networks, optimizers, schedules, device, scaler, order, order.get_state())
 
 

@@ -129,6 +129,7 @@ def _facts(work: FinishedTraining, served: ServedFiles, notes: list[str]) -> Car
         champion=work.champion.score if work.champion else None,
         slices=work.scores.slices,
         compression=served.compressed.record if served.compressed else None,
+        how=work.trained.how,
     )
 
 

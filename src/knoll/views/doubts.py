@@ -23,6 +23,7 @@ _LONGEST = 30 * _DAY
 _MOST_REQUESTS = 1_000_000
 _BYTES = 4  # of a weight
 _COPIES = 4  # of the weights in training, at least: themselves, gradients, two means of the optimiser
+_OF_GPUS = "fp16"
 _RULES = {
     "marker": "marker",
     "manifest": "manifest",
@@ -34,7 +35,7 @@ _RULES = {
 
 def doubts(model: Model) -> Iterator[str]:
     """What of one Model is hardly meant, in words that begin with its name."""
-    of_parts = (_of_landing, _of_memory, _of_time, _of_evidence, _of_calls, doubts_of_gate)
+    of_parts = (_of_landing, _of_memory, _of_time, _of_device, _of_evidence, _of_calls, doubts_of_gate)
     for words in (one for part in of_parts for one in part(model)):
         yield f"{model.name}: {words}"
 
@@ -118,6 +119,18 @@ def _of_time(model: Model) -> Iterator[str]:
             yield f"spec.{field} is {as_duration(seconds)}, which is hardly enough"
         elif seconds > _LONGEST:
             yield f"spec.{field} is {as_duration(seconds)}, which is more than {_LONGEST / _DAY:.0f} days"
+
+
+def _of_device(model: Model) -> Iterator[str]:
+    """A trainer may have a GPU that its Model does not ask for: a laptop's does."""
+    asked = model.training.accelerate.given()
+    needing = [f"precision {_OF_GPUS}"] if asked.get("precision") == _OF_GPUS else []
+    needing += [name for name in ("tf32", "cudaGraphs") if asked.get(name)]
+    if needing and GPU not in model.training.resources:
+        yield (
+            f"spec.training.accelerate asks for {', '.join(needing)}, and spec.training.resources for no "
+            f"{GPU}: on a CPU the run does without, and its log says so"
+        )
 
 
 def _of_evidence(model: Model) -> Iterator[str]:

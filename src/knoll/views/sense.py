@@ -26,6 +26,7 @@ from knoll.views.scored import faults_of_scores
 __all__ = ["clashes", "faults_of_sense", "shortages"]
 
 _DATA, _GOLDEN_SET = ("spec", "dataset", "uri"), ("spec", "gate", "goldenSet")
+_PRECISION = ("spec", "training", "accelerate", "precision")
 _REDACT = ("spec", "rollout", "recorded", "redact")
 _MOST_PROCESSES = 16  # of a node
 _FIELDS = ("apiVersion", "kind", "metadata", "spec", "status")
@@ -103,6 +104,7 @@ def _family_faults(document: Any, family: str) -> Iterator[Fault]:
     if isinstance(gate, Mapping):
         yield from faults_of_gate(gate, declared)
     yield from _redact_faults(_at(document, *_REDACT), declared)
+    yield from _precision_faults(_at(document, *_PRECISION), declared)
     config = None
     try:
         config = _config(spec.get("training"), declared)
@@ -116,6 +118,14 @@ def _config(training: Any, declared: Declaration[Any]) -> FamilyConfig | None:
     given = {} if training is None else training
     config = given.get("config", {}) if isinstance(given, Mapping) else None
     return declared.configure(config) if isinstance(config, Mapping) else None
+
+
+def _precision_faults(precision: Any, declared: Declaration[Any]) -> Iterator[Fault]:
+    """In what the family does not learn. Whether the device computes in it, only the trainer knows."""
+    known = ("fp32", *declared.precisions)
+    if precision in ("bf16", "fp16") and precision not in known:
+        what = f"the family {declared.name} does not learn in {precision}"
+        yield Fault(_PRECISION, f"{what} (one of: auto, {', '.join(known)})")
 
 
 def _redact_faults(names: Any, declared: Declaration[Any]) -> Iterator[Fault]:

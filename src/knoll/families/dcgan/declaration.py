@@ -47,4 +47,5 @@ class DcganDeclaration(Declaration[DcganConfig]):
         "Its pictures are judged at 8×8 pixels, so nothing is known of how real their details look.",
         "It may draw pictures that are close to some of its training data.",
     )
+    precisions = ("bf16", "fp16")
     form = Form(takes_pictures=True)

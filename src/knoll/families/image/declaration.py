@@ -67,4 +67,5 @@ class ImageDeclaration(Declaration[ImageClassifierConfig]):
     answers_classes = True
     use = "It tells which of its classes a picture belongs to."
     limits = ("It always answers with one of its classes, also to a picture of something else.",)
+    precisions = ("bf16", "fp16")
     form = Form(takes_pictures=True, has_classes=True)

@@ -138,6 +138,7 @@ class TabularDeclaration(Declaration[TabularConfig]):
         "It answers any row, also one far from all that it has learnt from.",
         "Probabilities and intervals hold for rows like those of the data, and for no others.",
     )
+    precisions = ("bf16", "fp16")
     form = Form(takes_tables=True)
 
     def scorings(self, config: TabularConfig | None) -> tuple[Scoring, ...]:
