@@ -195,6 +195,12 @@ TAGGED = replace(READY, champion_url="")
             READY,
             Shift,
         ),
+        (
+            "also in a last step that has all of it",
+            replace(judged(replace(BAKING, seen=ago(61)), Tally(40, 20), Tally()), phase="Canary"),
+            READY,
+            Shift,
+        ),
         ("a rollback waits for the champion", replace(CANARY, phase="RollingBack"), Observed(), NotYet),
         ("and is complete when it is ready", replace(CANARY, phase="RollingBack"), READY, Settle),
         (
@@ -270,6 +276,22 @@ LOADED = "ready: loaded, verified, warm"
             NotYet("waiting for a route to v000001"),
         ),
         (replace(FIRST, seen=ago(30)), replace(READY, champion_url=""), Replay(20, may_start=True)),
+        (
+            replace(CANARY, percent=100, seen=ago(30)),
+            replace(READY, champion_url=""),
+            Replay(20, may_start=True),
+        ),
+        (replace(BAKING, champion="", evidence=evidence(3, 1)), READY, Rollback("1 of 3 requests failed")),
+        (
+            replace(BAKING, seen="", since=ago(100)),
+            Observed(trouble="it pulls"),
+            NotYet("waiting to see 100 % of the traffic shifted: it pulls"),
+        ),
+        (
+            replace(BAKING, seen="", since=ago(101)),
+            Observed(trouble="it pulls"),
+            Rollback("was not ready for its bake within 100 s: it pulls", "deadline"),
+        ),
         (BAKING, READY, NotYet("baking at 100 % for 60 s")),
         (
             replace(BAKING, seen=ago(60), evidence=evidence(40, 1)),
@@ -309,13 +331,21 @@ def test_a_step_says_why_and_begins_at_its_bound(slot: Slot, observed: Observed,
     assert next_step(slot, POLICY, observed, NOW, min_agreement=0.8) == step
 
 
+def test_a_version_that_agrees_still_waits_where_a_human_must_approve_of_each() -> None:
+    agrees = f"{LOADED}; agrees with v000001 on 16 of 20 held-out samples"
+    held = next_step(compared(16), POLICY, READY, NOW, 0.8, asks_approval=True)
+    assert held == HoldBack(f"{agrees}; the gate asks for approval")
+    proven = replace(compared(16), proven="v000002")
+    assert next_step(proven, POLICY, READY, NOW, 0.8, asks_approval=True) == Shift(0, 20, agrees)
+
+
 def test_a_champion_that_must_sleep_is_not_asked() -> None:
     frugal = POLICY.model_copy(update={"strategy": "resource"})
     assert isinstance(next_step(compared(15), frugal, READY, NOW, min_agreement=0.8), HoldBack)
 
 
 def test_a_policy_without_steps_gives_all_traffic_to_a_version_that_agrees() -> None:
-    step = next_step(compared(20), POLICY.model_copy(update={"steps": ()}), READY, NOW)
+    step = next_step(compared(10), POLICY.model_copy(update={"steps": ()}), READY, NOW)
     assert isinstance(step, Shift)
     assert (step.step, step.percent) == (0, 100)
     promote = POLICY.model_copy(update={"idle": "promote"})
@@ -366,7 +396,7 @@ def test_a_replay_that_shows_nothing_ends() -> None:
     """The candidate fails a little more often than may be, and not clearly more."""
     slot = judged(replace(LAST, seen=ago(30)), Tally(60, 1), Tally(60))
     assert isinstance(next_step(slot, POLICY, READY, NOW), Replay)
-    counts = replace(slot.evidence.counts, replayed=2000)
+    counts = replace(slot.evidence.counts, replayed=2000, in_step=20)
     assert isinstance(next_step(replace(slot, evidence=Evidence(counts)), POLICY, READY, NOW), NotYet)
 
 
@@ -630,6 +660,9 @@ def test_a_shadow_has_one_step_without_traffic() -> None:
     few, enough = (next_step(judged(shadow, Tally(n), Tally(n)), policy, READY, NOW) for n in (20, 240))
     assert isinstance(few, NotYet)
     assert isinstance(enough, Promote)
+    assert enough.reason.startswith(
+        "240 requests at 0 %, 0 failed in all; it fails less than 2.0% more often "
+    )
     first = next_step(replace(DEPLOYING, champion=""), policy, READY, NOW)
     assert isinstance(first, Shift)
     assert first.percent == 100

@@ -194,27 +194,6 @@ def test_what_is_added_stays_in_each_step_and_is_no_edit(canary: World) -> None:
     assert canary.status()["steering"]["edit"] is None
 
 
-def test_a_service_of_another_release_has_no_edits(canary: World) -> None:
-    service = canary.service()
-    assert service is not None
-    annotations = {**service["metadata"]["annotations"], "knoll.dev/release": "0.2.0"}
-    spec = {"predictor": {**service["spec"]["predictor"], "minReplicas": 3}}
-    metadata = {**service["metadata"], "annotations": annotations}
-    canary.platform.cluster.update({**service, "metadata": metadata, "spec": spec})
-    canary.tell(TRAINING_SUCCEEDED)
-    assert predictor(canary)["minReplicas"] == 0
-
-
-def test_a_model_of_an_older_release_starts_to_know_what_was_written(canary: World) -> None:
-    document = canary.platform.cluster.get("Model", "digits")
-    status = {key: one for key, one in document["status"].items() if key != "steering"}
-    canary.platform.cluster.update({**document, "status": status}, status=True)
-    canary.tell(TRAINING_SUCCEEDED)
-    service = canary.service()
-    assert service is not None
-    assert canary.status()["steering"]["written"] == service["metadata"]["generation"]
-
-
 def test_a_service_that_somebody_deletes_is_written_again(canary: World) -> None:
     promote_canary(canary)
     canary.platform.cluster.delete("InferenceService", "digits")

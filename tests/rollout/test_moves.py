@@ -13,6 +13,8 @@ from knoll.rollout.moves import (
     returned,
     slot_after,
     slot_after_damage,
+    slot_after_hold,
+    slot_after_mend,
     slot_after_reject,
     slot_after_start,
     with_hold_checked,
@@ -104,7 +106,8 @@ def test_a_version_refused_for_its_signature_alone_may_be_tried_when_others_are_
 
 def test_a_damaged_champion_gives_way_to_the_version_before_it() -> None:
     slot = replace(REST, listing="files", attempt=2, damage="old", held=Held("v000003", "differs", BEFORE))
-    slot = replace(slot, steering=Steering(undone="v000002"))
+    slot = replace(slot, percent=100, steering=Steering(undone="v000002"))
+    slot = slot.barred("v000001", "aborted by ann", "aborted")
     after = slot_after_damage(slot, "model.onnx is gone", "", AT)
     assert said(after) == (1, "Fallback", "v000002", 0, "model.onnx is gone")
     assert (after.champion, after.previous, after.candidate) == ("v000001", "", "v000002")
@@ -124,7 +127,7 @@ def test_a_damaged_champion_gives_way_to_the_version_before_it() -> None:
         (replace(REST, previous=""), "", "there is no version before it", {}),
         (REST, "it is gone", "v000001 cannot take its place: it is gone", {"v000001": "it is gone"}),
         (
-            REST.barred("v000001", "it failed"),
+            REST.barred("v000001", "it failed", "deadline"),
             "",
             "v000001 cannot take its place: it failed",
             {"v000001": "it failed"},
@@ -138,7 +141,30 @@ def test_a_damaged_champion_without_another_one_holds(
     damage = f"model.onnx is gone; {why}"
     assert said(after) == (1, "Damage", "v000002", 0, damage)
     assert (after.champion, after.candidate, after.phase) == ("v000002", "", "Idle")
-    assert (after.damage, after.quarantine) == (damage, quarantine)
+    assert (after.damage, after.quarantine, after.causes.get("v000001", "")) == (
+        damage,
+        quarantine,
+        slot.causes.get("v000001", ""),
+    )
+
+
+def test_a_version_that_waits_for_approval_before_its_start_leaves_all_else_as_it_is() -> None:
+    served = replace(REST, percent=100, evidence=COUNTED)
+    after = slot_after_hold(served, "v000003", "the gate asks for approval", AT)
+    assert said(after) == (1, "Hold", "v000003", 100, "the gate asks for approval")
+    assert after.held == Held("v000003", "the gate asks for approval", AT)
+    assert after.transition is not None
+    assert set(after.transition.evidence.values()) == {0}
+    assert replace(after, transition=None, held=None) == served
+
+
+def test_a_champion_whose_files_are_as_pinned_again_is_not_damaged() -> None:
+    damaged = replace(REST, percent=100, evidence=COUNTED, damage="model.onnx is gone")
+    after = slot_after_mend(damaged, AT)
+    assert said(after) == (1, "Mend", "v000002", 100, "its files are as pinned again")
+    assert after.transition is not None
+    assert set(after.transition.evidence.values()) == {0}
+    assert replace(after, transition=None) == replace(damaged, damage="")
 
 
 @pytest.mark.parametrize(
@@ -169,7 +195,13 @@ def test_a_version_waits_for_approval_as_long_as_it_agrees_too_little(
             CANARY,
             Shift(2, 50, "enough"),
             (1, "Shift", "v000003", 50, "enough"),
-            {"phase": "Canary", "step": 2, "percent": 50, "judgement": CANARY.judgement},
+            {
+                "phase": "Canary",
+                "step": 2,
+                "percent": 50,
+                "judgement": CANARY.judgement,
+                "evidence": COUNTED.in_new_step(),
+            },
         ),
         (
             CANARY,
@@ -181,17 +213,25 @@ def test_a_version_waits_for_approval_as_long_as_it_agrees_too_little(
             replace(BAKING, damage="gone", listing="files"),
             Promote("baked", final=True),
             (1, "Promote", "v000003", 100, "baked"),
-            {"champion": "v000003", "previous": "v000002", "candidate": "", "damage": "", "listing": ""},
+            {
+                "phase": "Idle",
+                "champion": "v000003",
+                "previous": "v000002",
+                "candidate": "",
+                "damage": "",
+                "listing": "",
+            },
         ),
         (
             CANARY,
-            Rollback("it failed"),
+            Rollback("it failed", "hooks"),
             (1, "Rollback", "v000003", 0, "it failed"),
             {
                 "phase": "RollingBack",
                 "percent": 0,
                 "steps_back": False,
                 "quarantine": {"v000003": "it failed"},
+                "causes": {"v000003": "hooks"},
             },
         ),
         (
@@ -228,7 +268,7 @@ def test_a_decision_is_noted_with_its_numbers_and_ends_a_pause(
     after = slot_after(steered, step, AT)
     assert said(after) == record
     assert after.transition is not None
-    assert after.transition.evidence == NUMBERS
+    assert (after.transition.evidence, after.transition.cause) == (NUMBERS, getattr(step, "cause", ""))
     assert {name: getattr(after, name) for name in changes} == changes
     assert (after.since, after.seen, after.steering) == (AT, "", Steering(written=5))
 
@@ -238,7 +278,12 @@ def test_a_suspicion_is_judged_anew_and_ends_no_pause() -> None:
     after = slot_after(paused, Shift(1, 50, "suspected"), AT)
     assert said(after) == (1, "Shift", "v000003", 50, "suspected")
     assert (after.phase, after.step, after.percent, after.judgement) == ("Canary", 1, 50, None)
-    assert after.steering == paused.steering
+    assert (after.steering, after.evidence) == (
+        paused.steering,
+        replace(COUNTED.in_new_step(), suspicions=1),
+    )
+    in_canary = slot_after(replace(paused, phase="Canary"), Shift(1, 50, "suspected"), AT)
+    assert in_canary.evidence == COUNTED.in_new_step()
 
 
 def test_the_suspicion_begins_anew_with_each_bake() -> None:
