@@ -210,6 +210,8 @@ def test_a_call_goes_the_way_of_a_request_that_names_its_model(gateway: Gateway)
         other = call(http, b"\x0a\x01x")
         assert (other.status_code, other.headers["grpc-status"]) == (200, "5")
         assert "no model 'x' is served here" in other.headers["grpc-message"]
+        health = http.post("/grpc.health.v1.Health/Check", content=frame(b""), headers={"content-type": GRPC})
+        assert health.content == frame(b"\x08\x01")  # SERVING
 
 
 def test_what_was_known_counts_while_the_api_server_is_away(gateway: Gateway) -> None:

@@ -22,7 +22,7 @@ from knoll.calls.naming import called_model
 from knoll.errors import Unavailable
 from knoll.headers import HEADERS_OF_AIOHTTP, VERSION
 from knoll.kube.predictors import predictor_status, tagged_url, traffic_of
-from knoll.paths import LIVE, MODEL_INFER, POSTED, READ
+from knoll.paths import LIVE, MODEL_INFER, POSTED, READ, READY
 from knoll.ports import Document
 from knoll.request_limits import ByteBudget
 from knoll.router.choose import choose
@@ -54,7 +54,8 @@ class Router:
         self._points = Points(self._random)
         routes = [Route(path, self._relay, methods=["POST"]) for path in POSTED]
         routes += [Route(path, self._relay, methods=["GET"]) for path in READ]
-        routes += [Route(MODEL_INFER, self._call, methods=["POST"]), Route(LIVE, _live)]
+        routes += [Route(MODEL_INFER, self._call, methods=["POST"])]
+        routes += [Route(LIVE, _live), Route(READY, _ready)]
         self.app = with_calls(Starlette(routes=routes, lifespan=self._lifespan))
 
     @asynccontextmanager
@@ -151,3 +152,7 @@ def _unreachable(target: Target, error: aiohttp.ClientError) -> Response:
 
 async def _live(_: Request) -> Response:
     return JSONResponse({"live": True})
+
+
+async def _ready(_: Request) -> Response:
+    return JSONResponse({"ready": True})
