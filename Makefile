@@ -4,11 +4,13 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 SOURCES = src functions images deploy tests examples benchmarks docs
 PARALLEL = -n auto --dist loadgroup --no-loadscope-reorder
+# a machine with CUDA has torch, so test-gpu installs nothing
+GPU_PYTHON ?= $(or $(wildcard $(BIN)/python),python3)
 # KiB of addresses that each process of test-attacks may have
 ATTACK_MEMORY = 12000000
 
 .DEFAULT_GOAL := help
-.PHONY: help install develop demo test test-unit test-schedules test-training test-attacks fuzz images deploy test-cluster test-outage bench-cluster bench-sweep bench-burst bench-rollout bench-router bench-training bench-switch bench-serving mutate check format docs site clean
+.PHONY: help install develop demo test test-unit test-schedules test-training test-gpu test-attacks fuzz images deploy test-cluster test-outage bench-cluster bench-sweep bench-burst bench-rollout bench-router bench-training bench-switch bench-serving mutate check format docs site clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,16 +31,19 @@ demo: install ## the whole loop on this machine: data, training, canary, predict
 	@$(BIN)/knoll demo
 
 test: develop ## run all tests that need no cluster, on all cores
-	$(BIN)/python -m pytest $(PARALLEL) -m "not cluster and not attack and not stress"
+	$(BIN)/python -m pytest $(PARALLEL) -m "not cluster and not attack and not stress and not gpu"
 
 test-unit: develop ## run those of them that need no real S3 server and processes
-	$(BIN)/python -m pytest $(PARALLEL) -m "not loop and not cluster and not attack and not stress"
+	$(BIN)/python -m pytest $(PARALLEL) -m "not loop and not cluster and not attack and not stress and not gpu"
 
 test-schedules: develop ## play 10,000 random schedules, all pairs of kill points and 1,000 races; SEED=… repeats them
 	PYTHONPATH=tests $(BIN)/python -m schedules.run
 
 test-training: develop ## train with several processes, kill 100 trainings, spoil 100; SEED=… kills at other steps
 	$(BIN)/python -m pytest -m stress -v
+
+test-gpu: ## train on the NVIDIA GPU of this machine as on its CPU, and print pictures a second; needs no .venv, but torch with CUDA
+	PYTHONPATH=src $(GPU_PYTHON) -m pytest --noconftest -rs -s -v -m gpu tests/gpu
 
 test-attacks: develop ## attack the platform on this machine as strangers did, under a memory limit
 	ulimit -v $(ATTACK_MEMORY) && $(BIN)/python -m pytest -m "attack and not cluster" -v

@@ -2,13 +2,16 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 from unittest.mock import patch
 
 import torch
 
 from knoll.families.base import Export
 from knoll.families.dcgan import export, learning
-from knoll.trainer.graph import ExportedGraph
+
+if TYPE_CHECKING:
+    from knoll.trainer.graph import ExportedGraph
 
 __all__ = ["few_pictures", "serve_nothing"]
 
@@ -20,7 +23,9 @@ def few_pictures() -> Iterator[None]:
         yield
 
 
-def serve_nothing(export: Export, **_: object) -> ExportedGraph:
+def serve_nothing(export: Export, **_: object) -> "ExportedGraph":
     """Instead of an export to ONNX, which takes seconds."""
+    from knoll.trainer.graph import ExportedGraph  # a machine with a GPU may have no onnx
+
     with torch.no_grad():
         return ExportedGraph(b"", [export.module(*export.sample_inputs).numpy()], {})
