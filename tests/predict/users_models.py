@@ -12,7 +12,7 @@ from fastapi import HTTPException
 from kserve.errors import InvalidInput
 
 
-class Labels(kserve.Model):  # type: ignore[misc]
+class Labels(kserve.Model):
     """Takes {"instances": [{"picture": its base64}]}, and answers labels. The version's graph predicts."""
 
     def preprocess(self, payload: Any, headers: dict[str, str] | None = None) -> Any:
@@ -22,7 +22,7 @@ class Labels(kserve.Model):  # type: ignore[misc]
         return {"predictions": [one["label"] for one in result["predictions"]]}
 
 
-class Framed(kserve.Model):  # type: ignore[misc]
+class Framed(kserve.Model):
     """Takes a number between 0 and 1, and lets the version's graph say whether it is light or dark. Only what
     is around the graph is its own: one method is sync, the other async."""
 
@@ -47,7 +47,7 @@ class Framed(kserve.Model):  # type: ignore[misc]
         return [{"name": "level", "datatype": "FP32", "shape": [-1, 1, 1, 1]}]
 
 
-class Own(kserve.Model):  # type: ignore[misc]
+class Own(kserve.Model):
     """Does all by itself, with a file of the version."""
 
     def __init__(self, name: str, model_dir: str) -> None:
@@ -112,7 +112,7 @@ class Own(kserve.Model):  # type: ignore[misc]
         yield "one"
 
 
-class Unready(kserve.Model):  # type: ignore[misc]
+class Unready(kserve.Model):
     def load(self) -> bool:
         raise OSError("no such file")
 
