@@ -18,17 +18,17 @@ import numpy as np
 
 from knoll.codecs.arrays import Array, Warn
 from knoll.codecs.codec import Codec
+from knoll.codecs.known import fault_of_names
 from knoll.codecs.reading import Reading
 from knoll.data_files import normal
 from knoll.errors import InvalidInstance
-from knoll.quoting import did_you_mean, escaped, shown, some_of
+from knoll.quoting import escaped, shown, some_of
 from knoll.records.signature import Tensor
 from knoll.tables import category_of, is_missing, number_of
 
 __all__ = ["ROW"]
 
 _Column = Mapping[str, Any]
-_LONGEST = 200  # characters of a name that is compared with others
 _WANTED = {
     "number": "a finite number, without quotes",
     "boolean": "true or false",
@@ -39,18 +39,17 @@ _WANTED = {
 def _decode(value: Any, tensor: Tensor, reading: Reading) -> Array:
     """float32 (C, 2). Raises InvalidInstance that names the column, and what `reading` raises. A category
     that the training has not seen is answered with a warning."""
-    columns = tensor.columns
     if not isinstance(value, dict):
         raise InvalidInstance("a row is an object of values by column", fix=_fix(tensor))
-    known = {normal(one["name"]) for one in columns}
+    columns = [(normal(one["name"]), one) for one in tensor.columns]
     sent = {normal(name): cell for name, cell in value.items()}
     if len(sent) < len(value):
         raise InvalidInstance("it has two columns whose names are one in NFC", fix=_fix(tensor))
-    for name in sorted(sent.keys() - known - {*map(normal, tensor.options.get("ignored", ()))}):
-        like = did_you_mean(name[:_LONGEST], known)
-        raise InvalidInstance(f"it has the column {shown(name)}, which is unknown{like}", fix=_fix(tensor))
+    read = sent.keys() - {*map(normal, tensor.options.get("ignored", ()))}
+    if fault := fault_of_names(read, {name for name, _ in columns}, "column"):
+        raise InvalidInstance(fault, fix=_fix(tensor))
     more = tensor.options.get("missing", ())
-    cells = [_encode(sent.get(normal(one["name"])), one, more, reading) for one in columns]
+    cells = [_encode(sent.get(name), one, more, reading) for name, one in columns]
     return np.array(cells, np.float32).reshape(len(columns), 2)
 
 

@@ -25,8 +25,9 @@ import numpy as np
 
 from knoll.codecs.arrays import Array
 from knoll.codecs.codec import Codec
+from knoll.codecs.known import fault_of_names
 from knoll.codecs.reading import Reading
-from knoll.codecs.series_history import check_keys, read_history
+from knoll.codecs.series_history import read_history
 from knoll.codecs.series_picture import draw_forecast
 from knoll.errors import InvalidInstance
 from knoll.quoting import shown
@@ -40,6 +41,7 @@ _WEEK = 7 * _DAY
 _YEAR = 365.2425 * _DAY
 _MONDAY = 4 * _DAY  # the first one of 1970 is its fifth day
 _RIGHT = 'send {"time": the time of the last value, "history": {"a series": [numbers, null for a gap]}}'
+_FIELDS = ("time", "start", "history", "events")
 _MOST_EXAMPLE = 4096  # numbers
 
 
@@ -64,7 +66,8 @@ def _decode(value: Any, tensor: Tensor, reading: Reading) -> Array:
     options = tensor.options
     if not isinstance(value, dict):
         raise InvalidInstance("a forecast needs an object with a time and a history", fix=_RIGHT)
-    check_keys(value, ("time", "start", "history", "events"), "field", _RIGHT)
+    if fault := fault_of_names(value, _FIELDS, "field"):
+        raise InvalidInstance(fault, fix=_RIGHT)
     past, ahead, names = options["history"], options["horizon"], tensor.series
     history, longest = read_history(value.get("history"), names, past, reading, is_even="start" in value)
     first = _last(value, tensor, longest) - (past - 1) * options["step"]
@@ -75,10 +78,8 @@ def _decode(value: Any, tensor: Tensor, reading: Reading) -> Array:
     for name, times in _events(value.get("events"), options["events"]).items():
         row = window[len(names) + 2 + options["events"].index(name), :, 0]
         for one in times:
-            begin, end = _when(one, name, tensor)
-            row[
-                max(0, -(-(begin - first) // options["step"])) : max(0, -(-(end - first) // options["step"]))
-            ] = 1
+            begin, end = (max(0, -(-(at - first) // options["step"])) for at in _when(one, name, tensor))
+            row[begin:end] = 1
     return window
 
 
@@ -90,12 +91,11 @@ def _last(value: Mapping[str, Any], tensor: Tensor, longest: int) -> int:
         )
     field = "time" if "time" in value else "start"
     seconds, step = _moment(value[field], field, tensor), tensor.options["step"]
-    if (seconds - tensor.options["offset"]) % step:
-        nearest = seconds - (seconds - tensor.options["offset"]) % step
+    if beyond := (seconds - tensor.options["offset"]) % step:
         raise InvalidInstance(
             f"{field} is {shown(value[field])}, and the steps of {step:,} seconds that were learnt have none "
             "there",
-            fix=f"send such as {moment_text(nearest, is_zoned=tensor.options['zoned'])}",
+            fix=f"send such as {moment_text(seconds - beyond, is_zoned=tensor.options['zoned'])}",
         )
     return seconds if field == "time" else seconds + (longest - 1) * step
 
@@ -110,11 +110,9 @@ def _moment(text: Any, field: str, tensor: Tensor) -> int:
         )
     seconds, has_zone = found
     if has_zone != tensor.options["zoned"]:
-        told = (
-            "has no zone, and the times of the data have one"
-            if not has_zone
-            else ("has a zone, and the times of the data have none: they are those of a clock on the wall")
-        )
+        told = "has no zone, and the times of the data have one"
+        if has_zone:
+            told = "has a zone, and the times of the data have none: they are those of a clock on the wall"
         raise InvalidInstance(f"{field} {shown(text)} {told}", fix=f"send such as {example}")
     return seconds
 
@@ -126,7 +124,8 @@ def _events(value: Any, known: Sequence[str]) -> Mapping[str, Sequence[Any]]:
         return {}
     if not isinstance(value, dict):
         raise InvalidInstance("events are no object of lists by name", fix=right)
-    check_keys(value, known, "event", right)
+    if fault := fault_of_names(value, known, "event"):
+        raise InvalidInstance(fault, fix=right)
     for name, times in value.items():
         if not isinstance(times, list):
             raise InvalidInstance(f"the times of event {shown(name)} are no list", fix=right)

@@ -1,18 +1,18 @@
 """The values of series as callers send them: lists of numbers, with null for a gap."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from knoll.codecs.arrays import Array
+from knoll.codecs.known import fault_of_names
 from knoll.codecs.reading import Reading
 from knoll.errors import InvalidInstance
-from knoll.quoting import did_you_mean, escaped, shown, some_of
+from knoll.quoting import escaped, shown, some_of
 
-__all__ = ["check_keys", "read_history"]
+__all__ = ["read_history"]
 
-_LONGEST = 200  # characters of a name that is compared with others
 _NUMBERS = {int, float, type(None)}
 _LARGEST = float(np.finfo(np.float32).max)
 
@@ -42,13 +42,6 @@ def read_history(
     return made, max(lengths)
 
 
-def check_keys(value: Mapping[str, Any], known: Collection[str], kind: str, fix: str) -> None:
-    """Raise InvalidInstance that names a key which is not known."""
-    for name in sorted(value.keys() - {*known}):
-        like = did_you_mean(name[:_LONGEST], known)
-        raise InvalidInstance(f"it has the {kind} {shown(name)}, which is unknown{like}", fix=fix)
-
-
 def _by_name(value: Any, names: Sequence[str]) -> Mapping[str, Sequence[Any]]:
     """The list of each series that is sent, of at least one value."""
     right = f"the series are {some_of(names)}"
@@ -58,7 +51,8 @@ def _by_name(value: Any, names: Sequence[str]) -> Mapping[str, Sequence[Any]]:
         raise InvalidInstance("history is one list, and there are several series: name each", fix=right)
     if not isinstance(value, dict) or not value:
         raise InvalidInstance("history is no object of lists by series", fix=right)
-    check_keys(value, names, "series", right)
+    if fault := fault_of_names(value, names, "series"):
+        raise InvalidInstance(fault, fix=right)
     for name, values in value.items():
         if not isinstance(values, list) or not values:
             told = "empty" if values == [] else shown(values)
