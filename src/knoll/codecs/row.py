@@ -11,7 +11,7 @@ it is `optional`, and the `categories` of a category; `ignored`, columns of the 
     nothing              0, 0
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -111,12 +111,11 @@ def _no_place(column: _Column, value: float, _: float) -> str:
 
 def _place(text: str, column: _Column, reading: Reading) -> float:
     """From 1 on; 0 if the training has not seen it."""
-    for names in (
-        column["categories"],
-        [*map(category_of, column["categories"])],
-    ):  # it may be an older version
-        if text in names:
-            return names.index(text) + 1.0
+    known: Sequence[str] = column["categories"]
+    if text not in known:
+        known = [category_of(one) for one in known]  # an older version has numbers as they were written
+    if text in known:
+        return known.index(text) + 1.0
     told = f"column {escaped(column['name'])} has the value {shown(text)}, which was not in the training data"
     reading.warn(f"{told}, and was taken as an unknown one")
     return 0.0
