@@ -52,7 +52,7 @@ class TrafficData(DataPart[TrafficConfig]):
         found = make_plan(infer_schema(count_tables(files, keys, config.missing)), config)
         if strange := sorted({*found.names} - {*names}):
             raise InvalidData(f"it has the series {some_of(strange)}, which the data lacks")
-        plan = replace(found, values=found.values, names=names)
+        plan = replace(found, names=names)
         grid = Grid(about["step"], about["offset"], about["is_zoned"])
         panel = make_panel([*zip(keys, read_rows(files, keys, plan), strict=True)], plan, files.room, grid)
         if panel.bad.bad:

@@ -56,13 +56,14 @@ class Panel:
 
 
 class _Faults:
-    """Bad rows of all files by their number, from 0 on."""
+    """Bad rows of all files by their number, from 0 on. `starts` has that of the first row of each file, and
+    last how many rows there are."""
 
     def __init__(self, files: Sequence[tuple[str, FileRows]]) -> None:
         self._files = files
-        self._starts = np.cumsum([0, *(len(file.times) for _, file in files)])
+        self.starts = np.cumsum([0, *(len(file.times) for _, file in files)])
         self._why: dict[int, str] = {}
-        self.is_bad = np.zeros(int(self._starts[-1]), bool)
+        self.is_bad = np.zeros(int(self.starts[-1]), bool)
 
     def add(self, is_bad: NDArray[np.bool_], why: "Mapping[int, str] | str") -> None:
         """Some rows are bad; those that were bad before stay so for the old reason."""
@@ -72,8 +73,8 @@ class _Faults:
 
     def place(self, row: int) -> str:
         """The file and line of a row."""
-        key, file = self._files[number := int(np.searchsorted(self._starts, row, side="right")) - 1]
-        return f"{key}, {file.unit} {file.lines[row - int(self._starts[number])]}"
+        key, file = self._files[number := int(np.searchsorted(self.starts, row, side="right")) - 1]
+        return f"{key}, {file.unit} {file.lines[row - int(self.starts[number])]}"
 
     def told(self) -> BadRows:
         """All bad rows, also those that were read as such."""
@@ -116,12 +117,8 @@ def make_panel(
         for name, kind in (("times", np.int64), ("zoned", np.bool_), ("events", np.uint64))
     )
     grid, faults = wanted or find_grid(times, zoned), _Faults(files)
-    has = (
-        "has a zone, and those of most rows have"
-        if not grid.is_zoned
-        else "has no zone, and those of most rows have"
-    )
-    faults.add(zoned != grid.is_zoned, f"its time {has} {'one' if grid.is_zoned else 'none'}")
+    mine, most = ("no zone", "one") if grid.is_zoned else ("a zone", "none")
+    faults.add(zoned != grid.is_zoned, f"its time has {mine}, and those of most rows have {most}")
     off = (times - grid.offset) % grid.step != 0
     faults.add(off, f"its time lies between the steps of {grid.step:,} seconds")
     if faults.is_bad.all():
@@ -155,9 +152,8 @@ def _values(
     files: Sequence[tuple[str, FileRows]], places: _Ints, count: int, names: Sequence[str], faults: _Faults
 ) -> NDArray[np.float64]:
     """(S, T) with NaN for gaps. A row that tells another value of a series at a time is bad."""
-    starts = np.cumsum([0, *(len(file.times) for _, file in files)])
     rows = np.concatenate(
-        [np.asarray(file.rows, np.int64) + at for (_, file), at in zip(files, starts, strict=False)]
+        [np.asarray(file.rows, np.int64) + at for (_, file), at in zip(files, faults.starts, strict=False)]
     )
     series = np.concatenate([np.asarray(file.series, np.int64) for _, file in files])
     values = np.concatenate([np.asarray(file.values) for _, file in files])
