@@ -80,13 +80,10 @@ def _send(platform: "Platform", base: str, model: str, body: bytes) -> Mapping[s
     answer = platform.predictors.predict(PredictRequest(base, model, body, verb="feedback"))
     found = _document(answer)
     if answer.status != 200 and "refused" not in found:
-        from knoll.client.refusals import error_in
+        from knoll.client.refusals import told_in
 
-        what = f"HTTP {answer.status}" if answer.status else "no answer"
-        raise KnollError(
-            f"feedback for {model}: {what} from {base}: {error_in(answer.body)}",
-            fix=f"knoll rollout status {model}",
-        )
+        told = told_in(answer.status, answer.body, place=base)
+        raise KnollError(f"feedback for {model}: {told}", fix=f"knoll rollout status {model}")
     return found
 
 

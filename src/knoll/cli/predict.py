@@ -78,13 +78,10 @@ def ask(platform: "Platform", model: str, request: dict[str, Any], *, accept: st
     with leaving(f"{model} had not answered yet. The request is given up; it changes nothing."):
         answer = platform.predictors.predict(PredictRequest(base, model, body, accept))
     if answer.status != 200:
-        from knoll.client.refusals import error_in
+        from knoll.client.refusals import told_in
 
-        what = f"HTTP {answer.status}" if answer.status else "no answer"
-        raise KnollError(
-            f"predict {model}: {what} from {base}: {error_in(answer.body)}",
-            fix=_fix(view, answer, platform),
-        )
+        told = told_in(answer.status, answer.body, place=base)
+        raise KnollError(f"predict {model}: {told}", fix=_fix(view, answer, platform))
     return answer
 
 

@@ -9,7 +9,7 @@ from knoll.quoting import escaped
 if TYPE_CHECKING:
     from knoll.client.steps import Heard
 
-__all__ = ["checked", "document_of", "error_in", "example_in"]
+__all__ = ["checked", "document_of", "example_in", "told_in"]
 
 _LONGEST = 500  # characters of an error, and of an example
 _KINDS: dict[int, type[KnollError]] = {
@@ -33,11 +33,10 @@ def checked(heard: "Heard", what: str) -> "Heard":
     """
     if heard.status == 200:
         return heard
-    where = heard.code or (f"HTTP {heard.status}" if heard.status else "no answer")
     kind = _KINDS.get(heard.status, InvalidInstance if 400 <= heard.status < 500 else KnollError)
     if not heard.status:
         kind = Unavailable
-    raise kind(f"{what}: {where}: {error_in(heard.body)}", fix=_fix(kind, heard.body))
+    raise kind(f"{what}: {told_in(heard.status, heard.body, heard.code)}", fix=_fix(kind, heard.body))
 
 
 def document_of(heard: "Heard") -> Any:
@@ -45,12 +44,15 @@ def document_of(heard: "Heard") -> Any:
     return _read(heard.body)
 
 
-def error_in(body: bytes) -> str:
-    """What the body of an answer says is wrong, in one line; its first characters if it does not say."""
+def told_in(status: int, body: bytes, code: str = "", place: str = "") -> str:
+    """The status, or the code of gRPC, of an answer that refuses, and the place that it is from; and what its
+    body says is wrong, or else its first characters. In one line."""
     said = _read(body)
     error = said.get("error") if isinstance(said, dict) else None
     told = error if isinstance(error, str) else body[:_LONGEST].decode(errors="replace")
-    return escaped(told if len(told) <= _LONGEST else f"{told[:_LONGEST]}…")
+    what = code or (f"HTTP {status}" if status else "no answer")
+    short = escaped(told if len(told) <= _LONGEST else f"{told[:_LONGEST]}…")
+    return f"{what} from {place}: {short}" if place else f"{what}: {short}"
 
 
 def example_in(body: bytes) -> str:
