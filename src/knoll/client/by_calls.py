@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 from knoll.client.given import bounded
 from knoll.client.metadata import TensorInfo
 from knoll.client.steps import Call, Heard
-from knoll.client.tensors import Batches, Meanings, dtype_of
-from knoll.errors import InvalidInstance, KnollError
+from knoll.client.tensors import Batches, Meanings, dtype_of, no_answer_of_v2
+from knoll.errors import InvalidInstance
 from knoll.headers import CONTENT_TYPE
 from knoll.media_types import GRPC
 from knoll.rpc.fields import NUMBERS
@@ -77,7 +77,7 @@ class ByCalls:
                 told = one.get("parameters", {}).items()
                 meanings[one["name"]] = {name: _value(*choice.values()) for name, choice in told}
         except (KeyError, TypeError, ValueError, InvalidInstance) as error:
-            raise _no_answer() from error
+            raise no_answer_of_v2() from error
         return arrays, meanings
 
 
@@ -90,11 +90,7 @@ def _read(method: str, heard: Heard) -> dict[str, Any]:
     try:
         return decode(memoryview(heard.body), _METHODS[method].answers, MESSAGES)
     except InvalidInstance as error:
-        raise _no_answer() from error
-
-
-def _no_answer() -> KnollError:
-    return KnollError("the answer is no answer of V2", fix="see that the URL is right")
+        raise no_answer_of_v2() from error
 
 
 def _typed(contents: Mapping[str, Packed]) -> "NDArray[Any]":

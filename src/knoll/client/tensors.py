@@ -18,7 +18,16 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["Batches", "Meanings", "dtype_of", "has_arrays", "infer_request", "outputs_of", "tensors_of"]
+__all__ = [
+    "Batches",
+    "Meanings",
+    "dtype_of",
+    "has_arrays",
+    "infer_request",
+    "no_answer_of_v2",
+    "outputs_of",
+    "tensors_of",
+]
 
 Batches = Mapping[str, "NDArray[Any]"]  # by name
 Meanings = Mapping[str, Mapping[str, Any]]  # the parameters of each output
@@ -89,8 +98,13 @@ def outputs_of(body: bytes, headers: Mapping[str, str]) -> tuple[Batches, Meanin
                 flat, at = np.frombuffer(body, dtype, size // dtype.itemsize, at), at + size
             arrays[one["name"]], meanings[one["name"]] = flat.reshape(one["shape"]), parameters
     except (ArithmeticError, AttributeError, KeyError, TypeError, ValueError) as error:
-        raise KnollError("the answer is no answer of V2", fix="see that the URL is right") from error
+        raise no_answer_of_v2() from error
     return arrays, meanings
+
+
+def no_answer_of_v2() -> KnollError:
+    """What is wrong with an answer that has another form."""
+    return KnollError("the answer is no answer of V2", fix="see that the URL is right")
 
 
 def _named(inputs: Sequence[TensorInfo], given: Any) -> Batches | None:
