@@ -80,7 +80,8 @@ class AsyncChannel:
 
 def _opened(library: Any, url: str) -> Any:
     parts = httpx.URL(url)
-    target = f"{parts.netloc.decode()}" if parts.port else f"{parts.netloc.decode()}:{_PORTS[parts.scheme]}"
+    place = parts.netloc.decode()
+    target = place if parts.port else f"{place}:{_PORTS[parts.scheme]}"
     if parts.scheme == "https":
         return library.secure_channel(target, grpc.ssl_channel_credentials(), options=_OPTIONS)
     return library.insecure_channel(target, options=_OPTIONS)

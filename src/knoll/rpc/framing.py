@@ -75,9 +75,5 @@ def seconds_of(timeout: str) -> float | None:
 
 def ended(code: int, message: str = "") -> dict[str, str]:
     """The headers that end a call. The message may repeat what a stranger has sent."""
-    told = (
-        {MESSAGE: quote(escaped(message[:_LONGEST]), safe=" !\"#$&'()*+,/:;<=>?@[\\]^`{|}")}
-        if message
-        else {}
-    )
-    return {STATUS: str(code), **told}
+    told = quote(escaped(message[:_LONGEST]), safe=" !\"#$&'()*+,/:;<=>?@[\\]^`{|}")
+    return {STATUS: str(code), MESSAGE: told} if told else {STATUS: str(code)}

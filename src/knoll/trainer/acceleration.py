@@ -117,8 +117,9 @@ def choose(facts: ComputeFacts, wishes: Mapping[str, Any]) -> Acceleration:
         on.append(rule.is_on if wish is None else bool(wish))
         reasons[name] = rule.why if wish is None else _ASKED
     tf32, channels_last, fused, pinned, compiles, graphs = on
-    switches = tf32, channels_last, fused, pinned, compiles, graphs
-    return Acceleration(precision, *switches, reasons, refused)
+    return Acceleration(
+        precision, tf32, channels_last, fused, pinned, compiles, graphs, why=reasons, refused=refused
+    )
 
 
 def _fault_of_precision(asked: str, facts: ComputeFacts) -> str:
