@@ -20,14 +20,14 @@ from knoll.families.tabular.family import Tabular
 from knoll.trainer.acceleration import PLAIN, Acceleration, choose
 from knoll.trainer.checkpoints import UNSAVED
 from knoll.trainer.device import computing, facts_of
-from knoll.trainer.loop import Trained, train_networks
+from knoll.trainer.loop import Trained
 from knoll.trainer.ranks import ALONE
 from knoll.trainer.shortcuts import step_taker
 from knoll.trainer.stopping import Terminated
 from knoll.trainer.task import Task
 from knoll.trainer.training_state import begin_training
 from trainer.cheap import few_pictures
-from trainer.still import STILL_IMAGE, StillDcgan, colours, quarters
+from trainer.still import STILL_IMAGE, StillDcgan, colours, losses, quarters, train_silently
 from trainer.test_checkpoints import Shelf
 
 pytestmark = [
@@ -83,22 +83,8 @@ def fit(
 ) -> Trained:
     """Train the family where and how, with latent vectors that the CPU draws."""
     family, fields, examples = FAMILIES[name]
-    looks = iter(range(1, 10_000))
     with few_pictures():
-        return train_networks(
-            *(family, examples(), family.configure({**fields, **config})),
-            device=device,
-            report=lambda *_: None,
-            say=lambda _: None,
-            keeper=shelf or UNSAVED,
-            how=how,
-            is_asked_to_stop=lambda: bool(stop_after) and next(looks) >= stop_after,
-        )
-
-
-def losses(trained: Trained) -> list[float]:
-    points = trained.curves.points
-    return [loss for one in points for loss in (*one.train.values(), *one.held_out.values())]
+        return train_silently(family, {**fields, **config}, examples(), device, how, shelf, stop_after)
 
 
 @pytest.mark.parametrize("name", FAMILIES)

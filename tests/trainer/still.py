@@ -7,12 +7,15 @@ from typing import Any
 import torch
 from torch import nn
 
-from knoll.families.base import Examples
+from knoll.families.base import Examples, Family
 from knoll.families.dcgan.declaration import DcganConfig
 from knoll.families.dcgan.family import Dcgan
 from knoll.families.dcgan.networks import SIDE
+from knoll.trainer.acceleration import Acceleration
+from knoll.trainer.checkpoints import UNSAVED, StateKeeper
+from knoll.trainer.loop import Trained, train_networks
 
-__all__ = ["STILL_IMAGE", "StillDcgan", "colours", "quarters"]
+__all__ = ["STILL_IMAGE", "StillDcgan", "colours", "losses", "quarters", "train_silently"]
 
 STILL_IMAGE = {"batchSize": 8, "width": 4, "dropout": 0.0, "noise": 0.0, "shift": 0.0}
 
@@ -26,6 +29,34 @@ class StillDcgan(Dcgan):
             if isinstance(one, nn.Dropout):
                 one.p = 0.0
         return networks
+
+
+def train_silently(
+    family: Family[Any],
+    config: Mapping[str, Any],
+    examples: Examples,
+    device: torch.device,
+    how: Acceleration,
+    keeper: StateKeeper | None = None,
+    stop_after: int = 0,
+) -> Trained:
+    """Train, and tell nobody. If it is to `stop_after` so many looks, it raises Terminated then."""
+    looks = iter(range(1, 10_000))
+    return train_networks(
+        *(family, examples, family.configure(config)),
+        device=device,
+        report=lambda *_: None,
+        say=lambda _: None,
+        keeper=keeper or UNSAVED,
+        how=how,
+        is_asked_to_stop=lambda: bool(stop_after) and next(looks) >= stop_after,
+    )
+
+
+def losses(trained: Trained) -> list[float]:
+    """Those of the training and of what is held out, at each point."""
+    points = trained.curves.points
+    return [loss for one in points for loss in (*one.train.values(), *one.held_out.values())]
 
 
 def quarters(rows: int, side: int) -> Examples:

@@ -14,14 +14,13 @@ from knoll.families.image.family import ImageClassifier
 from knoll.records.progress import load_progress, progress_uri
 from knoll.records.run import load_run, run_uri
 from knoll.trainer.acceleration import PLAIN, WARM_UPS, Acceleration, ComputeFacts, choose
-from knoll.trainer.checkpoints import UNSAVED
 from knoll.trainer.device import facts_of
 from knoll.trainer.loop import Trained, train_networks
 from knoll.trainer.run import train
 from knoll.trainer.stopping import Terminated
 from trainer.cheap import serve_nothing
 from trainer.ranks_script import points
-from trainer.still import STILL_IMAGE, StillDcgan, colours, quarters
+from trainer.still import STILL_IMAGE, StillDcgan, colours, losses, quarters, train_silently
 from trainer.test_checkpoints import Shelf
 from trainer.test_divergence import CONFIG, Ill
 from trainer.test_trainer import ROOT, RUN, world
@@ -109,23 +108,7 @@ def some(digits: dict[str, bytes]) -> dict[str, bytes]:
 
 
 def fit(name: str, how: Acceleration = PLAIN, shelf: Shelf | None = None, stop_after: int = 0) -> Trained:
-    family, config, examples = FAMILIES[name]
-    looks = iter(range(1, 1000))
-    return train_networks(
-        *(family, examples, family.configure(config)),
-        device=CPU,
-        report=lambda *_: None,
-        say=lambda _: None,
-        keeper=shelf or UNSAVED,
-        how=how,
-        is_asked_to_stop=lambda: bool(stop_after) and next(looks) >= stop_after,
-    )
-
-
-def losses(trained: Trained) -> list[float]:
-    return [
-        loss for point in trained.curves.points for loss in (*point.train.values(), *point.held_out.values())
-    ]
+    return train_silently(*FAMILIES[name], CPU, how, shelf, stop_after)
 
 
 def are_same(one: Trained, other: Trained) -> bool:
