@@ -23,6 +23,7 @@ from knoll.tables.limits import LONGEST_NAME, MOST_COLUMNS
 
 __all__ = [
     "MOST_EPOCHS",
+    "MOST_HELD_OUT",
     "ColumnName",
     "ColumnNames",
     "ConfigT",
@@ -38,6 +39,7 @@ __all__ = [
 ]
 
 MOST_EPOCHS = 1_000_000  # more is a slip of the pen
+MOST_HELD_OUT = 0.9  # a share; with more there is hardly anything to learn from
 
 
 def _name(name: str) -> str:
@@ -96,7 +98,7 @@ class FamilyConfig(BaseModel):
         default=1e-3, gt=0, le=1, description="Size of a step of the optimiser"
     )
     held_out: Annotated[float, unit("share")] = Field(
-        default=0.2, gt=0, le=0.9, description="Share of the examples that is kept for scoring"
+        default=0.2, gt=0, le=MOST_HELD_OUT, description="Share of the examples that is kept for scoring"
     )
 
 

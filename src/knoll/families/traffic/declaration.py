@@ -7,6 +7,7 @@ from pydantic import Field, field_validator
 
 from knoll.families.declaration import (
     MOST_EPOCHS,
+    MOST_HELD_OUT,
     ColumnName,
     ColumnNames,
     Declaration,
@@ -69,7 +70,10 @@ class TrafficConfig(FamilyConfig):
         default=2e-3, gt=0, le=1, description="Size of a step of AdamW, at the start"
     )
     held_out: Annotated[float, unit("share")] = Field(
-        default=0.1, gt=0, lt=1, description="Share of the time, at its end, that is kept for scoring"
+        default=0.1,
+        gt=0,
+        le=MOST_HELD_OUT,
+        description="Share of the time, at its end, that is kept for scoring",
     )
     width: Annotated[int, unit("numbers")] = Field(
         default=128, ge=4, le=4096, description="Numbers between two blocks of the network"
