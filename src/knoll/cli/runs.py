@@ -42,9 +42,9 @@ def runs(
     Example: knoll runs digits -w --timeout 600
 
     If data has no run yet, a line "Waiting for MODEL" says what is missing. With -w, a terminal also shows
-    the losses of live runs. The command ends when the newest run ends, in JSON `newest`; the exit code is 1
-    if that run was rejected or failed. The old run of data that returns counts as the newest. Unknown:
-    nothing goes on with the run, and it has no outcome that counts; `outcomeFault` says why.
+    the losses of live runs. The command ends when the newest run ends (in JSON `newest`); the exit code is
+    1 if that run was rejected or failed. If data returns, its old run counts as the newest. Unknown: nothing
+    goes on with the run, and it has no outcome that counts; `outcomeFault` says why.
 
     If a run made a version, STATE also says what became of it. Refused: the gate refused it. Held: it waits
     for approval. RolledBack: its trial has failed. Damaged: its bytes have changed. In JSON, `state` is about

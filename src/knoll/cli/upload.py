@@ -56,7 +56,7 @@ def upload(
     Example: knoll upload digits path/to/data --replace
 
     It first checks folders, archives, pictures, tables, and the classes against those that landed last.
-    What is there already is not sent. The version of data that was trained before becomes the candidate.
+    What is there already is not sent. If this data was trained before, its version becomes the candidate.
 
     JSON: {model, uri, objects, bytes, deleted, marker, dryRun, unchanged, skipped: [{reason, count,
     examples}], run, version, follows}. Next: knoll runs MODEL -w, knoll data MODEL
