@@ -74,7 +74,7 @@ def nearest(theta_c: float, theta_b: float, delta: float, share: float) -> float
         return share * _kl(theta_c, s + delta) + (1 - share) * _kl(theta_b, s)
 
     low, high, part = 1e-15, 1 - delta - 1e-15, (5**0.5 - 1) / 2
-    for _ in range(200):
+    for _ in range(80):
         left, right = high - part * (high - low), low + part * (high - low)
         low, high = (low, right) if divergence(left) < divergence(right) else (left, high)
     return (low + high) / 2

@@ -36,10 +36,21 @@ def test_replicas_add_up_and_the_facet_that_moved_most_is_the_first() -> None:
 
 def test_counts_of_other_bins_and_reports_without_facets_are_left_out() -> None:
     newest = report((1, 2, 3, 4, 5), at="2")
-    other = replace(newest, replica="b", reported_at="1", facets=Facets(("x",), (EXPECTED,), ((9,) * 5,)))
+    other = replace(newest, replica="b", reported_at="1", facets=Facets(("x",), ((9,) * 5,), ((9,) * 5,)))
+    third = replace(other, replica="d", reported_at="1.5")
     none = Report("digits", "v000001", "c", 1, 0, reported_at="3")
-    assert [(one.facet, one.requests) for one in drift_of([newest, other, none])] == [("a", 15)]
+    found = drift_of([newest, other, third, none])
+    assert [(one.facet, one.requests) for one in found] == [("a", 15)]
+    assert found == drift_of([newest])
     assert drift_of([none]) == drift_of([report((0, 0, 0, 0, 0))]) == []
+
+
+def test_without_samples_or_requests_of_a_facet_the_bound_is_that_of_one() -> None:
+    counted = replace(report((1, 2, 3, 4, 5)), facets=Facets(("a",), ((0,) * 5,), ((1, 2, 3, 4, 5),)))
+    (unsampled,) = drift_of([counted])
+    assert unsampled.bound == pytest.approx(20 + 20 / 15)
+    unasked = next(one for one in drift_of([report((1, 2, 3, 4, 5), (0,) * 5)]) if one.facet == "b")
+    assert unasked.bound == pytest.approx(20 / 64 + 20)
 
 
 def test_without_drift_a_facet_moves_once_in_a_thousand_cases_at_most() -> None:

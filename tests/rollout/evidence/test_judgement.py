@@ -18,6 +18,7 @@ from knoll.rollout.evidence import (
     tally,
 )
 from knoll.rollout.evidence.arms import ARMS, PASS_ALPHA, SUSPICION
+from knoll.rollout.evidence.paired import Pairs
 from knoll.rollout.evidence.two_sample import Batch, Rule, TwoSample
 
 EDGES = (0.01, 0.1, 1.0)
@@ -92,7 +93,7 @@ def test_each_arm_gets_its_own_counts_and_tolerance() -> None:
     assert after.latency_p50 == start.latency_p50.after_batch(Rule(0.05), Batch(40, 30, 760, 360))
     assert after.outputs == start.outputs.after_batch((40, 0), (400, 360))
     assert after.agreement == start.agreement.after_batch(0.02, 40, 10)
-    assert (after.labels.pairs, after.labels.stakes.value > 1) == (40, True)
+    assert after.labels == start.labels.after_batch(0.01, 0.05, Pairs(40, 10, 0))
     assert after.suspicion == start.suspicion
 
 
@@ -109,11 +110,31 @@ def test_the_history_of_the_champion_serves_bets_and_the_margin() -> None:
     assert rolled(shaky, 30).margin == shaky.margin
 
 
+def test_a_judgement_begins_with_what_the_policy_asks_for_and_with_known_labels() -> None:
+    asked = begin(Tally(4000, 400, labelled=400, wrong=10, outputs=(0, 0)), Seen(), 0.01, has_pairs=False)
+    assert (asked.asked, asked.margin, asked.has_pairs) == (0.01, 100.3 / 1030, False)
+    assert (asked.quality, asked.outputs.champion) == (TwoSample(400, 10), ())
+    pairs = judge(
+        begin(Tally(), Seen()), Seen(compared=Compared(labelled=9, only_champion=2, only_candidate=3))
+    )
+    assert pairs.labels == Judgement().labels.after_batch(0.01, 0.05, Pairs(9, 2, 3))
+    alone = judge(asked, Seen(compared=Compared(labelled=9, only_champion=2)))
+    assert alone.labels == Judgement().labels
+
+
+def test_a_champion_that_always_failed_leaves_a_candidate_no_room_to_be_suspected() -> None:
+    start = begin(Tally(1000, 1000), Seen())
+    after = judge(start, Seen(candidate=Tally(10, 5)), is_shared=False)
+    assert after.suspicion == start.suspicion.after_batch(0.99, 10, 5)
+
+
 def test_a_batch_is_never_judged_by_a_bucket_that_it_chose() -> None:
     first = judge(begin(Tally(), Seen()), seen(10))
     assert (first.slow, first.middling, first.latency_p95) == (0.1, 0.01, TwoSample())
     assert judge(first, seen(20)).latency_p95.judged == 10
     assert judge(begin(Tally(), Seen()), seen(2)).slow is None
+    for timed, slow in ((49, None), (50, 0.1)):
+        assert begin(Tally(edges=EDGES, latency=(0, timed, 0, 0)), Seen()).slow == slow
 
 
 def test_a_lost_judgement_is_made_anew_from_all_that_is_counted() -> None:
@@ -189,6 +210,9 @@ def test_what_is_counted_since_a_tally() -> None:
     with_bins = replace(now, bins="numbers")
     assert with_bins.since(before) == replace(now.since(before), bins="numbers")
     assert with_bins.since(replace(before, bins="classes-1")).outputs == ()
+    assert with_bins.since(replace(before, bins="classes-1")).bins == ""
+    labelled = Tally(labelled=9, wrong=5, late=(8, 4)).since(Tally(labelled=2, wrong=3, late=(5, 3)))
+    assert labelled == Tally(labelled=7, wrong=2, late=(3, 1))
     compared = Compared(9, 8, 7, 6, 5).since(Compared(1, 2, 3, 4, 5))
     assert compared == Compared(8, 6, 4, 2, 0)
 
@@ -213,6 +237,8 @@ def test_refused_requests_say_nothing_in_the_bake_either() -> None:
     start = begin(HISTORY, Seen())
     after = judge(start, Seen(candidate=Tally(10, 1, 4)), is_shared=False)
     assert (after.suspicion.requests, after.suspicion.bad) == (6, 1)
+    tolerated = (8 + 0.3) / (400 + 30) + 0.02
+    assert after.refusal_suspicion == start.refusal_suspicion.after_batch(tolerated, 10, 4)
 
 
 def test_failures_never_exceed_the_requests_of_a_batch() -> None:
@@ -224,6 +250,7 @@ def test_how_many_are_slower_than_the_end_of_a_bucket() -> None:
     found = Tally(edges=EDGES, latency=(50, 40, 8, 2))
     assert [found.slower_than(edge) for edge in (*EDGES, 0.5)] == [(100, 50), (100, 10), (100, 2), (0, 0)]
     assert (found.edge_at(0.05), found.edge_at(0.5), Tally().edge_at(0.5)) == (1.0, 0.01, None)
+    assert Tally(edges=EDGES, latency=(0, 0, 0, 0)).edge_at(0.5) is None
 
 
 def test_a_tally_sums_up_reports_without_their_cold_requests() -> None:
@@ -234,8 +261,11 @@ def test_a_tally_sums_up_reports_without_their_cold_requests() -> None:
         Report("digits", "v1", "c", 5, 0, refused=5, latency={"bucketsSeconds": [7.0], "counts": [5, 0]}),
         Report("digits", "v1", "d", 2, 0, refused=0, reported_at="2026-3"),
         Report("digits", "v1", "of knoll 0.2", 100, 50, latency=latency, reported_at="2026-4"),
+        Report("digits", "v1", "f", 1, 0, cold_starts=1, refused=1, late=5, failed_late=2),
     ]
-    assert tally(reports) == Tally(16, 3, 7, EDGES, (2, 4, 6, 8))
+    assert tally(reports) == Tally(16, 3, 7, EDGES, (2, 4, 6, 8), late=(5, 2))
+    unbounded = replace(reports[0], latency={"counts": [1, 2]})
+    assert tally([unbounded]).latency == ()
     cold = Answered(3, 2, 1, 0, (0, 0, 0, 3))
     apart = Report("digits", "v1", "e", 9, 3, refused=1, latency=latency, timeouts=2, cold=cold)
     assert tally([apart]) == Tally(6, 2, 1, EDGES, (1, 2, 3, 1))

@@ -27,6 +27,7 @@ def test_requests_are_missing_by_the_rate_of_the_champion(
 ) -> None:
     state = TwoSample(past=1000, past_bad=bad, support=support)
     assert missing_requests(state, margin, share, NEEDED) == missing
+    assert missing_requests(state, margin, 1.0, NEEDED) is None, "nothing is compared"
 
 
 @pytest.mark.parametrize(

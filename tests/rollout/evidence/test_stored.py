@@ -25,6 +25,15 @@ def test_a_judgement_is_read_as_it_was_written(edges: tuple[float, ...]) -> None
     assert judgement_to_fields(read) == written
 
 
+def test_what_a_newer_knoll_has_added_stays_as_long_as_it_is_the_same_judgement() -> None:
+    judgement = begin(Tally(60), Seen())
+    written = {**(judgement_to_fields(judgement) or {}), "addedLater": 1}
+    after = judge(judgement, Seen(Tally(2), Tally(1)))
+    anew = begin(Tally(60), Seen(Tally(9)))
+    assert (judgement_to_fields(after, written) or {})["addedLater"] == 1
+    assert "addedLater" not in (judgement_to_fields(anew, written) or {})
+
+
 @pytest.mark.parametrize("edges", [10**9, -1, True, "61", 1.5, None])
 def test_a_judgement_whose_buckets_cannot_be_is_begun_anew(edges: Any) -> None:
     written = fields(usual_edges(3))

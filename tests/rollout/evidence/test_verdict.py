@@ -16,6 +16,10 @@ from knoll.rollout.evidence import (
     verdict_to_fields,
 )
 from knoll.rollout.evidence.arms import SUSPICION, ArmName
+from knoll.rollout.evidence.missing import missing_pairs, missing_requests
+from knoll.rollout.evidence.one_sample import OneSample
+from knoll.rollout.evidence.paired import Paired
+from knoll.rollout.evidence.stakes import Stakes
 from knoll.rollout.evidence.two_sample import TwoSample
 from knoll.rollout.evidence.verdict import ArmVerdict
 
@@ -25,10 +29,10 @@ SOUND, NOTHING = Tally(), Compared()
 
 
 def judged(rounds: int, candidate: Tally = SOUND, compared: Compared = NOTHING) -> Judgement:
-    """So many reports of three requests of the champion and one of the candidate, with this tally of the
-    candidate and these comparisons in each."""
+    """So many times three requests of the champion and one of the candidate, with this tally of the candidate
+    and these comparisons for each, in batches of ten."""
     judgement = begin(Tally(1000, 1, 0, EDGES, (500, 450, 50), (500, 500)), Seen())
-    for number in range(1, rounds + 1):
+    for number in (*range(10, rounds, 10), rounds):
         latency, outputs = (2 * number, number, 0), (2 * number, number)
         champion = Tally(3 * number, 0, 0, EDGES, latency, outputs, late=(3 * number, 0))
         judgement = judge(judgement, Seen(champion, times(candidate, number), pairs(compared, number)))
@@ -84,12 +88,10 @@ def test_a_sound_candidate_passes_when_its_errors_have_passed() -> None:
 
 
 def test_what_is_missing_is_about_what_then_is_needed() -> None:
-    state = judged(100)
-    missing = verdict(state, POLICY).missing
-    needed = next(
-        number for number in range(100, 400, 10) if verdict(judged(number), POLICY).outcome == "pass"
-    )
-    assert missing == pytest.approx(needed - 100, rel=0.2)
+    missing = verdict(judged(100), POLICY).missing
+    assert missing is not None
+    outcomes = [verdict(judged(100 + round(missing * part)), POLICY).outcome for part in (0.8, 1.2)]
+    assert outcomes == ["inconclusive", "pass"]
 
 
 def test_a_candidate_passes_with_enough_requests_only() -> None:
@@ -133,9 +135,31 @@ def test_a_candidate_that_fails_in_the_bake_is_suspected_and_not_failed() -> Non
 
 
 def test_an_arm_fails_when_e_reaches_its_bound() -> None:
-    for e, outcome in ((399.9, "inconclusive"), (400.1, "fail")):
+    for e, outcome in ((399.9, "inconclusive"), (400.0, "fail")):
         state = replace(Judgement(), errors=TwoSample(most=e))
         assert verdict(state, POLICY).outcome == outcome
+
+
+def test_all_arms_that_have_failed_or_passed_are_told() -> None:
+    failed = Judgement(errors=TwoSample(most=500.0), refusals=TwoSample(most=6000.0))
+    told = "errors: E 500, the bound is 400, refusals: E 6e+03, the bound is 5000"
+    assert verdict(failed, POLICY).reason == told
+    shown = TwoSample(judged=100, most_support=log(200))
+    passed = Judgement(errors=shown, agreement=OneSample(most_support=log(300)), needs_agreement=True)
+    told = "errors: L 200, the bound is 100, agreement: L 300, the bound is 100"
+    assert verdict(passed, POLICY).reason == told
+
+
+def test_what_is_missing_of_labels_is_the_less_of_both_ways_to_show_it() -> None:
+    won = Paired(passing=Stakes(0.0, (0.1, 150.0, 0.1, 0.1, 0.1)))
+    for state, needed in ((Judgement(labels=won), 200), (Judgement(labels=won, has_pairs=False), 100)):
+        alone = missing_requests(state.quality, 0.05, 0.25, log(needed))
+        paired = missing_pairs(won, 0.05, needed)
+        assert alone is not None
+        assert paired is not None
+        assert paired < alone
+        missing = arm(verdict(state, POLICY), "labels").missing
+        assert missing == (paired if state.has_pairs else alone)
 
 
 def test_l_the_suspicion_and_the_requests_count_from_their_bounds_on() -> None:
@@ -173,6 +197,7 @@ def test_an_arm_is_told_with_all_its_numbers() -> None:
     }
     assert (agreement.margin, agreement.asked) == (0.03, None)
     assert (labels.margin, labels.asked) == (0.05, None)
+    assert arm(found, "outputs").support == 0
 
 
 def test_what_is_missing_depends_on_the_share() -> None:
@@ -230,4 +255,8 @@ def test_labels_that_are_judged_twice_have_half_of_the_alpha_each() -> None:
     found = arm(verdict(both, PassingPolicy()), "labels")
     assert found.e == pytest.approx(max(alone.quality.most, paired.labels.most) / 2)
     assert found.judged == paired.labels.pairs + alone.quality.judged
-    assert arm(verdict(begin(Tally(), Seen()), PassingPolicy()), "labels").e == 1.0
+    nothing = arm(verdict(begin(Tally(), Seen()), PassingPolicy()), "labels")
+    assert (nothing.e, nothing.support) == (1.0, 1.0)
+    for pairs_show, shown in ((300.0, 150.0), (10.0, 50.0)):
+        passing = Judgement(labels=Paired(most_support=pairs_show), quality=TwoSample(most_support=log(100)))
+        assert arm(verdict(passing, POLICY), "labels").support == pytest.approx(shown)
