@@ -16,13 +16,18 @@ def fields(edges: tuple[float, ...]) -> dict[str, Any]:
     return found
 
 
-@pytest.mark.parametrize("edges", [(), usual_edges(61), usual_edges(3), (0.5,), (0.001, 0.0012, 0.0015)])
+@pytest.mark.parametrize("edges", [(), usual_edges(64), usual_edges(3), (0.5,), (0.001, 0.0012, 0.0015)])
 def test_a_judgement_is_read_as_it_was_written(edges: tuple[float, ...]) -> None:
     written = fields(edges)
     read = read_judgement(json.loads(json.dumps(written)))
     assert read is not None
     assert (read.seen.candidate.edges, read.seen.champion_replays.edges) == (edges, ())
     assert judgement_to_fields(read) == written
+
+
+def test_of_the_usual_buckets_only_the_number_is_written() -> None:
+    assert fields(usual_edges(61))["seen"]["champion"]["edges"] == 61
+    assert fields((0.5,))["seen"]["champion"]["edges"] == [0.5]
 
 
 def test_what_a_newer_knoll_has_added_stays_as_long_as_it_is_the_same_judgement() -> None:

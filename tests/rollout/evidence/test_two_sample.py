@@ -171,6 +171,7 @@ def test_a_million_requests_at_once_give_numbers(bad: int) -> None:
 def test_a_champion_that_always_fails_leaves_nothing_to_bet() -> None:
     broken = TwoSample(past=10**6, past_bad=10**6)
     assert broken.after_batch(RULE, Batch(5, 5, 5, 5)).stakes.value == pytest.approx(1)
+    assert TwoSample().after_batch(Rule(0.99), Batch(5, 5, 5, 0)).stakes.value == pytest.approx(1)
 
 
 def test_spreading_n_times_is_spreading_once_for_each_of_n() -> None:

@@ -127,6 +127,15 @@ def test_the_bet_on_an_answer_is_its_share_over_the_mean_of_both() -> None:
     assert after.stakes == Stakes(0.1, (0.9,)).after([factor], 1, 0.1)
 
 
+def test_a_class_that_one_side_has_not_answered_yet_is_bet_as_half_an_answer() -> None:
+    after = Shares(champion=(3, 1), candidate=(0, 2)).after_batch((0, 0, 1), (1,))
+    mine, theirs = (0.5 / 3.5, 0.5 / 3.5), (3.5 / 5.5, 0.5 / 5.5)
+    (first, third) = (0.5 * one + 0.5 * other for one, other in zip(mine, theirs, strict=True))
+    factor = mine[1] / third * theirs[0] / first
+    assert after.stakes.value == pytest.approx(0.1 + 0.9 * factor)
+    assert (after.champion, after.candidate) == ((4, 1), (0, 2, 1))
+
+
 def test_equal_shares_win_no_bet() -> None:
     before = Shares(champion=(7, 2), candidate=(1, 3))
     mean = sum(
