@@ -2,6 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from knoll.rollout.evidence import bets
 from knoll.rollout.evidence.bets import NO_BET, Bet, nearest_rate, past_rate, two_sample_bet
 from rollout.evidence.chances import nearest
 
@@ -53,6 +54,17 @@ def test_the_nearest_rate_has_the_least_divergence(
     assert nearest_rate(theta_c, theta_b, delta, share) == pytest.approx(
         nearest(theta_c, theta_b, delta, share), abs=1e-6
     )
+
+
+@pytest.mark.parametrize("rate", [0.05, 0.2, 0.7])
+def test_a_step_towards_the_nearest_rate_uses_the_derivative(rate: float) -> None:
+    """A wrong one still leads there, in many more steps."""
+
+    def value(at: float) -> float:
+        return bets._slope_of_divergence(at, 0.6, 0.1, 0.05, 0.3)[0]
+
+    slope = bets._slope_of_divergence(rate, 0.6, 0.1, 0.05, 0.3)[1]
+    assert slope == pytest.approx((value(rate + 1e-6) - value(rate - 1e-6)) / 2e-6)
 
 
 def test_without_a_tolerance_the_nearest_rate_is_the_mean() -> None:
