@@ -13,9 +13,10 @@ from sklearn.metrics import roc_auc_score
 from families.trainings import Trained, Training
 from knoll.errors import BadFiles, InvalidData, Rejected
 from knoll.families.base import Files, ServedGraph
+from knoll.families.classifying import class_metrics
 from knoll.families.table_files import count_tables
 from knoll.families.tabular.family import Tabular
-from knoll.families.tabular.metrics import class_metrics, number_metrics
+from knoll.families.tabular.metrics import number_metrics
 from knoll.trainer.bad_data import decode_good
 from knoll.trainer.graph import serve_graph
 

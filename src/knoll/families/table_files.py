@@ -9,13 +9,44 @@ from typing import TypeVar
 from knoll.data_files import why_skipped
 from knoll.data_layout import is_table, no_table
 from knoll.errors import BadFiles, InvalidData
-from knoll.families.base import Files
+from knoll.families.base import BadRows, Files
 from knoll.quantities import in_words
 from knoll.tables import MOST_ROWS, Table, TableCounts, TableShape, count_table, odd_tables, read_table
 
-__all__ = ["count_tables", "each_table", "table_keys"]
+__all__ = ["BadRowError", "RowFaults", "count_tables", "each_table", "sum_faults", "table_keys"]
 
 _Made = TypeVar("_Made")
+_NAMED = 50  # bad rows of a file, and of all
+
+
+class BadRowError(Exception):
+    """Why a row is bad."""
+
+
+@dataclass
+class RowFaults:
+    """The bad rows of a table, beside `good` ones. `named` are the first ones, by their number; `unit` says
+    what the numbers count."""
+
+    unit: str = "line"
+    good: int = 0
+    bad: int = 0
+    named: dict[int, str] = field(default_factory=dict)
+
+    def refuse(self, number: int, why: str) -> None:
+        """Note a bad row."""
+        self.bad += 1
+        if len(self.named) < _NAMED:
+            self.named[number] = why
+
+
+def sum_faults(files: Iterable[tuple[str, RowFaults]]) -> BadRows:
+    """The bad rows of all tables, by key."""
+    good, bad, named = 0, 0, dict[str, str]()
+    for key, one in files:
+        good, bad = good + one.good, bad + one.bad
+        named |= {f"{key}, {one.unit} {number}": why for number, why in one.named.items()}
+    return BadRows(good, bad, dict([*named.items()][:_NAMED]))
 
 
 def table_keys(keys: Iterable[str]) -> list[str]:

@@ -11,6 +11,7 @@ from knoll.codecs.raster import fit_raster
 from knoll.data_layout import Layout, check_classes, find_layout, listed
 from knoll.errors import InvalidData
 from knoll.families.base import DataPart, Examples, Files, split_keys
+from knoll.families.classifying import count_classes
 from knoll.families.image.declaration import ImageClassifierConfig
 from knoll.families.picture_rows import ValueCounts, decode_pictures
 from knoll.families.pictures import PictureSurvey, picture_keys, survey
@@ -78,13 +79,8 @@ class ImageData(DataPart[ImageClassifierConfig]):
         return Examples(rows, rows, about, notes)
 
     def class_counts(self, examples: Examples) -> Mapping[str, tuple[int, int]]:
-        """See `DataPart.class_counts`."""
-        names = examples.about["classes"]
-        sides = [
-            torch.bincount(rows[1][:], minlength=len(names)).tolist()
-            for rows in (examples.train, examples.held_out)
-        ]
-        return dict(zip(names, zip(*sides, strict=True), strict=True))
+        """See `count_classes`."""
+        return count_classes(examples)
 
 
 def _shape(size: PictureSurvey) -> Callable[[Image.Image], Image.Image]:

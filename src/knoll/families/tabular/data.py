@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from knoll.data_layout import listed
 from knoll.errors import BadFiles, InvalidData
-from knoll.families.base import DataPart, Examples, Files, split_keys
+from knoll.families.base import DataPart, Examples, Files
+from knoll.families.classifying import count_classes, split_classes
 from knoll.families.table_files import count_tables, table_keys
 from knoll.families.tabular.declaration import REGRESSION, TabularConfig
 from knoll.families.tabular.plan import Plan, make_plan, plan_of_about
@@ -72,15 +73,8 @@ class TabularData(DataPart[TabularConfig]):
         return Examples(made, made, about)
 
     def class_counts(self, examples: Examples) -> Mapping[str, tuple[int, int]]:
-        """See `DataPart.class_counts`."""
-        names = examples.about["classes"]
-        if not names:
-            return {}
-        sides = [
-            torch.bincount(rows[1][:], minlength=len(names)).tolist()
-            for rows in (examples.train, examples.held_out)
-        ]
-        return dict(zip(names, zip(*sides, strict=True), strict=True))
+        """See `count_classes`."""
+        return count_classes(examples)
 
 
 def _plan(files: Files, keys: Sequence[str], config: TabularConfig) -> tuple[Plan, int]:
@@ -92,22 +86,9 @@ def _plan(files: Files, keys: Sequence[str], config: TabularConfig) -> tuple[Pla
 
 
 def _split(rows: Rows, plan: Plan, share: float) -> tuple[list[int], list[int]]:
-    """The places of the rows for training and for scoring. Raises InvalidData if a class is not in both."""
+    """See `split_classes`."""
     labels = [plan.classes[int(one)] for one in rows.targets] if plan.classes else []
-    train, kept = split_keys(rows.keys, share, labels)
-    if not train or not kept:
-        few = len({*rows.keys})
-        raise InvalidData(
-            f"the data has {few} different rows or groups, too few to hold some out",
-            fix="add rows that differ from these; equal rows, and rows of one group, stay together",
-        )
-    absent = {*labels} - {labels[row] for row in train} if labels else set()
-    if lonely := sorted((set(plan.classes) - {*labels}) | absent) if labels else []:
-        raise InvalidData(
-            f"the classes {listed(lonely)} have no row to learn from beside one that is held out",
-            fix="add rows that differ from these, or remove the class; rows of one group stay together",
-        )
-    return train, kept
+    return split_classes(rows.keys, share, labels, plan.classes)
 
 
 def _columns(cells: NDArray[Any], rows: Rows, plan: Plan, side: Sequence[int]) -> tuple[torch.Tensor, ...]:

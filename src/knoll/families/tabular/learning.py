@@ -9,10 +9,10 @@ from torch import nn
 from knoll.errors import Rejected
 from knoll.families.annealing import adamw, half_cosine
 from knoll.families.base import Baseline, Batch, Examples, LearningPart, Scores, ServedGraph, Slices, parts
-from knoll.families.classifying import imitation_loss, logits_by_class, recalls
+from knoll.families.classifying import answer, class_metrics, imitation_loss, logits_by_class, recalls
 from knoll.families.tabular.declaration import CLASSIFICATION, TabularConfig
-from knoll.families.tabular.metrics import class_metrics, number_metrics
-from knoll.families.tabular.network import ANSWERS, TabularNetwork, answer, in_units
+from knoll.families.tabular.metrics import number_metrics
+from knoll.families.tabular.network import ANSWERS, TabularNetwork, in_units
 from knoll.families.tabular.served import rows_for
 
 __all__ = ["TabularLearning"]

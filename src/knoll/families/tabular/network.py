@@ -12,10 +12,9 @@ from typing import Any
 import torch
 from torch import nn
 
-from knoll.families.base import Columns, device_of, parts
 from knoll.families.tabular.declaration import TabularConfig
 
-__all__ = ["ANSWERS", "ServedNetwork", "TabularNetwork", "answer", "in_units"]
+__all__ = ["ANSWERS", "ServedNetwork", "TabularNetwork", "in_units"]
 
 ANSWERS = ("value", "low", "high")  # of a regression
 _SQUEEZE = 3.0
@@ -132,10 +131,3 @@ def in_units(outputs: torch.Tensor, network: TabularNetwork) -> tuple[torch.Tens
     value = mean + std * outputs[:, 0]
     below, above = (nn.functional.softplus(outputs[:, 1:]) * std).unbind(1)
     return value, value - below, value + above
-
-
-def answer(network: nn.Module, batch: Columns, batch_size: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """What the network says of a batch of examples (N, …), and the targets (N,), on the CPU."""
-    device = device_of(network)
-    outputs = [network(part.to(device)).float().cpu() for part in parts(batch[0], batch_size)]
-    return torch.cat(outputs), batch[1][:].cpu()

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from knoll.errors import InvalidData
 from knoll.families.base import BadRows, Files
-from knoll.families.table_files import each_table
+from knoll.families.table_files import BadRowError, RowFaults, each_table, sum_faults
 from knoll.families.tabular.plan import Plan, Role
 from knoll.families.tabular.statistics import Floats
 from knoll.quantities import in_words
@@ -21,12 +21,7 @@ from knoll.tables import CellValue, Table, category_of, is_missing, number_of
 __all__ = ["Rows", "read_rows"]
 
 _AT_ONCE = 4096  # rows that are lists of Python
-_NAMED = 50  # bad rows of a file
 _KEY = 120  # bytes of memory for the key of a row
-
-
-class _BadRowError(Exception):
-    """Why a row is bad."""
 
 
 @dataclass
@@ -44,20 +39,13 @@ class Rows:
 
 @dataclass
 class _FileRows:
-    """The rows of one file. `named` are its first bad rows, by their number."""
+    """The good rows of one file, and what is wrong with the others."""
 
-    unit: str = "line"
+    faults: RowFaults
     cells: list[Floats] = field(default_factory=list)
     targets: "array[float]" = field(default_factory=lambda: array("d"))
     parts: list[list[int]] = field(default_factory=list)
     keys: list[str] = field(default_factory=list)
-    bad: int = 0
-    named: dict[int, str] = field(default_factory=dict)
-
-    def refuse(self, number: int, why: str) -> None:
-        self.bad += 1
-        if len(self.named) < _NAMED:
-            self.named[number] = why
 
 
 def read_rows(files: Files, keys: Sequence[str], plan: Plan, count: int) -> Rows:
@@ -75,7 +63,7 @@ def read_rows(files: Files, keys: Sequence[str], plan: Plan, count: int) -> Rows
         np.concatenate([np.array(file.targets, np.float64) for _, file in ordered]),
         np.array(parts, np.int64).reshape(len(parts), len(plan.slices)),
         [one for _, file in ordered for one in file.keys],
-        _bad_rows(ordered),
+        sum_faults((key, file.faults) for key, file in ordered),
     )
 
 
@@ -91,21 +79,22 @@ def _check_room(files: Files, plan: Plan, count: int) -> None:
 
 
 def _read_file(table: Table, plan: Plan) -> _FileRows:
-    made, chunk = _FileRows(table.unit), list[list[tuple[float, float]]]()
+    made, chunk = _FileRows(RowFaults(table.unit)), list[list[tuple[float, float]]]()
     reader = _RowReader(table, plan)
     for number, cells in table.rows:
         try:
             if isinstance(cells, str):
-                raise _BadRowError(cells)
+                raise BadRowError(cells)
             row, target = reader.inputs(cells), reader.target(cells)
-        except _BadRowError as error:
-            made.refuse(number, str(error))
+        except BadRowError as error:
+            made.faults.refuse(number, str(error))
             continue
         chunk.append(row)
         made.targets.append(target)
         if plan.slices:
             made.parts.append(reader.parts(cells))
         made.keys.append(reader.key(cells, row, target))
+        made.faults.good += 1
         if len(chunk) == _AT_ONCE:
             made.cells.append(np.array(chunk, np.float32))
             chunk.clear()
@@ -126,7 +115,7 @@ class _RowReader:
         self._group = places.get(plan.group_by) if plan.group_by else None
 
     def inputs(self, cells: Sequence[CellValue]) -> list[tuple[float, float]]:
-        """Raises _BadRowError, as the others."""
+        """Raises BadRowError, as the others."""
         row = []
         for place, role in self._inputs:
             cell = None if place is None else cells[place]
@@ -138,11 +127,11 @@ class _RowReader:
         role = self._plan.target
         cell = None if self._target is None else cells[self._target]
         if is_missing(cell, self._missing):
-            raise _BadRowError(f"the target {escaped(role.name)} has no value")
+            raise BadRowError(f"the target {escaped(role.name)} has no value")
         if role.places is None:
             return self._value(cell, role)
         if (place := role.places.get(category_of(cell))) is None:
-            raise _BadRowError(f"{escaped(role.name)} is {shown(cell)}, which is no class")
+            raise BadRowError(f"{escaped(role.name)} is {shown(cell)}, which is no class")
         return place
 
     def parts(self, cells: Sequence[CellValue]) -> list[int]:
@@ -170,15 +159,9 @@ class _RowReader:
         if role.places is not None:
             place = role.places.get(category_of(cell))
             if place is None and role.kind == "boolean":
-                raise _BadRowError(f"{escaped(role.name)} is {shown(cell)}, neither true nor false")
+                raise BadRowError(f"{escaped(role.name)} is {shown(cell)}, neither true nor false")
             return 0.0 if place is None else place + 1.0
         number = number_of(cell, is_typed=self._is_typed)
         if number is None:
-            raise _BadRowError(f"{escaped(role.name)} is {shown(cell)}, no number")
+            raise BadRowError(f"{escaped(role.name)} is {shown(cell)}, no number")
         return number
-
-
-def _bad_rows(files: Sequence[tuple[str, _FileRows]]) -> BadRows:
-    named = {f"{key}, {file.unit} {number}": why for key, file in files for number, why in file.named.items()}
-    first = dict([*named.items()][:_NAMED])
-    return BadRows(sum(len(file.keys) for _, file in files), sum(file.bad for _, file in files), first)
