@@ -2,7 +2,7 @@
 
 import pytest
 
-from knoll.data_layout import find_layout
+from knoll.data_layout import Form, bad_names, fault_of, find_layout, foldered
 from knoll.errors import InvalidData
 
 
@@ -86,3 +86,18 @@ def test_a_name_of_windows_is_told_what_its_backslash_is() -> None:
     with pytest.raises(InvalidData, match=r"a\\0\.png: it lies in no folder") as refused:
         find_layout(["a\\0.png", "b\\0.png"])
     assert "a backslash separates folders on Windows alone" in refused.value.fix
+
+
+TEXTS = Form(has_classes=True, takes_tables=True, takes_texts=True)
+
+
+def test_tables_need_no_folder_where_texts_do() -> None:
+    keys = ["a.csv", "2026/b.parquet", "good/1.txt", "2.txt", "good/3.docx", "good/4.txt.gz"]
+    assert foldered(keys, TEXTS) == keys[2:]
+    found = bad_names(keys, TEXTS)
+    assert [*found] == ["2.txt", "good/3.docx", "good/4.txt.gz"]
+    assert found["2.txt"] == "it lies in no folder"
+    assert found["good/3.docx"].startswith("it is neither a text, as .txt is, nor a table: only .csv, ")
+    assert "it is compressed" in found["good/4.txt.gz"]
+    assert fault_of(["a.csv", "b/b.csv"], TEXTS) == ""
+    assert "1.txt: it lies in no folder" in fault_of(["1.txt", "good/2.txt"], TEXTS)

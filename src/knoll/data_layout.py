@@ -1,11 +1,12 @@
 """Which class a file belongs to, and whether it is for training or for scoring: decided by all keys together.
 
-The rule is `<class>/<file>`. One folder may hold all of it. An archive is no folder: its members lie where it
-lies. Above the classes there may be the splits train and val, valid or test, each with the same classes. All
-other nesting can be read in two ways, and is refused with both.
+The rule is `<class>/<file>`, but for tables, which hold their classes. One folder may hold all of it. An
+archive is no folder: its members lie where it lies. Above the classes there may be the splits train and
+val, valid or test, each with the same classes. All other nesting can be read in two ways, and is refused with
+both.
 """
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -19,14 +20,15 @@ __all__ = [
     "TABLES",
     "Form",
     "Layout",
-    "alike",
     "bad_names",
     "check_classes",
     "fault_of",
     "find_layout",
+    "foldered",
     "is_archive",
     "is_picture",
     "is_table",
+    "is_text",
     "listed",
     "no_picture",
     "no_table",
@@ -35,6 +37,7 @@ __all__ = [
 _ARCHIVES = (".zip", ".tar")
 PICTURES = (".png", ".jpg", ".jpeg")
 TABLES = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet", ".npz")
+_TEXT = ".txt"
 NO_FOLDER = "it lies in no folder"
 _NO_PICTURE = "it is not a picture: only .png, .jpg and .jpeg are"
 _OTHER_ARCHIVES = (".gz", ".tgz", ".bz2", ".tbz2", ".xz", ".txz", ".zst", ".7z", ".rar")
@@ -42,22 +45,24 @@ _NOT_READ = (
     "it is compressed in a way that is not read: only .zip and .tar are; make a zip archive of the files"
 )
 _NO_TABLE = f"it is no table: only {', '.join(TABLES[:-1])} and {TABLES[-1]} are"
+_NO_TEXT = f"it is neither a text, as {_TEXT} is, nor a table: only {', '.join(TABLES)} are"
 
 _TRAIN = {"train", "training"}
 _SCORE = {"val", "valid", "validation", "test", "testing", "eval"}
 _LISTED = 5
-_RULE = "keep the files of each class in one folder, <class>/<name>.png"
+_RULE = "keep the files of each class in one folder, <class>/<file>"
 _Folders = tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class Form:
-    """What a family makes of keys: whether it takes pictures alone, or tables alone, and whether folders are
-    classes."""
+    """What a family makes of keys: which kinds of files it takes, all if it names none, and whether the
+    folders of files other than tables are classes."""
 
     takes_pictures: bool = False
     has_classes: bool = False
     takes_tables: bool = False
+    takes_texts: bool = False
 
 
 @dataclass(frozen=True)
@@ -77,7 +82,7 @@ def is_picture(name: str) -> bool:
 
 def no_picture(name: str) -> str:
     """Why a file whose name is that of no picture is bad."""
-    return _NOT_READ if name.lower().endswith(_OTHER_ARCHIVES) else _NO_PICTURE
+    return _why_not(name, _NO_PICTURE)
 
 
 def is_table(name: str) -> bool:
@@ -87,7 +92,17 @@ def is_table(name: str) -> bool:
 
 def no_table(name: str) -> str:
     """Why a file whose name is that of no table is bad."""
-    return _NOT_READ if name.lower().endswith(_OTHER_ARCHIVES) else _NO_TABLE
+    return _why_not(name, _NO_TABLE)
+
+
+def is_text(name: str) -> bool:
+    """Whether a file of this name is read as one text."""
+    return name.lower().endswith(_TEXT)
+
+
+def foldered(keys: Iterable[str], form: Form) -> list[str]:
+    """The files whose folders are their classes."""
+    return [key for key in keys if form.has_classes and not (form.takes_tables and is_table(key))]
 
 
 def bad_names(keys: Iterable[str], form: Form) -> dict[str, str]:
@@ -95,7 +110,7 @@ def bad_names(keys: Iterable[str], form: Form) -> dict[str, str]:
     into."""
     seen = [key for key in keys if not is_archive(key)]
     others = {key: why for key in seen if (why := _why_other(key, form))}
-    loose = {key: NO_FOLDER for key in seen if form.has_classes and not _folders(key)}
+    loose = {key: NO_FOLDER for key in foldered(seen, form) if not _folders(key)}
     return loose | others
 
 
@@ -110,8 +125,7 @@ def fault_of(keys: Iterable[str], form: Form, most_bad: float = 0) -> str:
     try:
         if others:
             raise BadFiles(others)
-        if form.has_classes:
-            find_layout(seen)
+        find_layout(foldered(seen, form))
     except InvalidData as error:
         return f"{error}; {error.fix}"
     return ""
@@ -128,7 +142,7 @@ def find_layout(keys: Iterable[str]) -> Layout:
     found = {key: _folders(key) for key in keys}
     if loose := [key for key, path in found.items() if not path]:
         windows = "; a backslash separates folders on Windows alone: make folders of these names"
-        fix = f"the folder is the class: <class>/<name>.png{windows * any(chr(92) in key for key in loose)}"
+        fix = f"the folder is the class: <class>/<file>{windows * any(chr(92) in key for key in loose)}"
         raise BadFiles(dict.fromkeys(loose, NO_FOLDER), fix=fix)
     paths = _without_wrapper(found)
     splits = sorted({path[0] for path in paths.values()})
@@ -137,7 +151,7 @@ def find_layout(keys: Iterable[str]) -> Layout:
         if is_split:
             raise InvalidData(
                 f"the folders {listed(splits)} are splits, and there are no folders of classes in them",
-                fix="write <split>/<class>/<name>.png, or <class>/<name>.png",
+                fix="write <split>/<class>/<file>, or <class>/<file>",
             )
         return Layout({key: path[0] for key, path in paths.items()})
     if not is_split or any(len(path) != 2 for path in paths.values()):
@@ -145,31 +159,23 @@ def find_layout(keys: Iterable[str]) -> Layout:
     return _of_splits(paths, splits)
 
 
-def check_classes(labels: Iterable[str]) -> list[str]:
-    """The classes by name, from the class of each picture. Raises InvalidData if there are too few classes,
-    or too few pictures in one."""
+def check_classes(labels: Iterable[str], kind: str = "picture") -> list[str]:
+    """The classes by name, from the class of each file of this kind. Raises InvalidData if there are too few
+    classes, or too few files in one."""
     counts = Counter(labels)
     if len(counts) < 2:
         only = f"only the class {listed(list(counts))}" if counts else "no class"
         raise InvalidData(
             f"the data has {only}, but needs at least two",
-            fix="make one folder per class: <class>/<name>.png",
+            fix="make one folder per class: <class>/<file>",
         )
     lonely = sorted(label for label, count in counts.items() if count < 2)
     if lonely:
         raise InvalidData(
-            f"there is only one picture in class {listed(lonely)}",
+            f"there is only one {kind} in class {listed(lonely)}",
             fix="add a second one: one is for training, one for scoring",
         )
     return sorted(counts)
-
-
-def alike(names: Iterable[str]) -> list[list[str]]:
-    """Groups of names that differ only in case, or in blanks at their ends."""
-    groups: defaultdict[str, list[str]] = defaultdict(list)
-    for name in sorted(names):
-        groups[normal(name).strip().casefold()].append(name)
-    return [group for group in groups.values() if len(group) > 1]
 
 
 def listed(names: Sequence[str]) -> str:
@@ -180,9 +186,15 @@ def listed(names: Sequence[str]) -> str:
 
 def _why_other(key: str, form: Form) -> str:
     """Why the file is of a kind that is not taken; "" if it is taken."""
+    if form.takes_texts and not is_text(key) and not is_table(key):
+        return _why_not(key, _NO_TEXT)
     if form.takes_pictures and not is_picture(key):
         return no_picture(key)
-    return no_table(key) if form.takes_tables and not is_table(key) else ""
+    return no_table(key) if form.takes_tables and not (is_table(key) or form.takes_texts) else ""
+
+
+def _why_not(name: str, other: str) -> str:
+    return _NOT_READ if name.lower().endswith(_OTHER_ARCHIVES) else other
 
 
 def _folders(key: str) -> _Folders:
@@ -214,7 +226,7 @@ def _of_splits(paths: Mapping[str, _Folders], splits: Sequence[str]) -> Layout:
             raise InvalidData(
                 f"{name}/ lacks the classes {listed(sorted(classes - found))}, which "
                 f"{listed([one for one in splits if one != name])} has",
-                fix="give each split the same classes, or keep all files in <class>/<name>.png",
+                fix="give each split the same classes, or keep all files in <class>/<file>",
             )
     held_out = frozenset(key for key, path in paths.items() if path[0].lower() in _SCORE)
     return Layout({key: path[1] for key, path in paths.items()}, held_out, tuple(splits))

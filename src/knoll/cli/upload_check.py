@@ -20,6 +20,7 @@ from knoll.data_layout import (
     check_classes,
     fault_of,
     find_layout,
+    foldered,
     is_archive,
     is_picture,
     listed,
@@ -113,9 +114,12 @@ def _refusals(model: Model, plan: UploadPlan, form: Form, opened: Opened) -> lis
 
 def _class_fault(keys: Sequence[str], form: Form) -> str:
     bad = bad_names(keys, form)
+    files = foldered(keys, form)
+    if not files and keys:
+        return ""  # tables say which classes they hold
     try:
-        layout = find_layout(key for key in keys if not is_archive(key) and key not in bad)
-        check_classes(layout.classes.values())
+        layout = find_layout(key for key in files if not is_archive(key) and key not in bad)
+        check_classes(layout.classes.values(), "text" if form.takes_texts else "picture")
     except InvalidData as error:
         return f"{error}; {error.fix}"
     return ""

@@ -12,14 +12,16 @@ InvalidData; a bad row comes in place of its cells, so that whoever reads goes o
 """
 
 from knoll.tables.cells import CellValue, category_of, is_missing, moment_of, number_of
-from knoll.tables.limits import MOST_CATEGORIES, MOST_COLUMNS, MOST_ROWS
+from knoll.tables.limits import LONGEST_CELL, MOST_CATEGORIES, MOST_COLUMNS, MOST_ROWS
 from knoll.tables.reading import read_table
 from knoll.tables.schema import LEARNT, Column, infer_schema, odd_tables, unknown_columns
 from knoll.tables.survey import TableCounts, TableShape, count_table
 from knoll.tables.table import Row, Table
+from knoll.tables.text import read_text
 
 __all__ = [
     "LEARNT",
+    "LONGEST_CELL",
     "MOST_CATEGORIES",
     "MOST_COLUMNS",
     "MOST_ROWS",
@@ -37,5 +39,6 @@ __all__ = [
     "number_of",
     "odd_tables",
     "read_table",
+    "read_text",
     "unknown_columns",
 ]

@@ -6,9 +6,9 @@ from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE, BOM_UTF32_BE, BOM_UTF32
 from collections.abc import Iterator
 
 from knoll.errors import InvalidData
-from knoll.tables.limits import LONGEST_ROW
+from knoll.tables.limits import LONGEST_CELL, LONGEST_ROW
 
-__all__ = ["Lines", "open_text"]
+__all__ = ["Lines", "open_text", "read_text"]
 
 _AT_ONCE = 2**20  # bytes
 _MARKS = {BOM_UTF8: "utf-8-sig", BOM_UTF16_LE: "utf-16", BOM_UTF16_BE: "utf-16"}
@@ -50,6 +50,17 @@ def open_text(body: bytes) -> Lines:
     encoding = _encoding(body)
     _check_encoding(body, encoding)
     return Lines(io.TextIOWrapper(io.BytesIO(body), encoding, newline=""))
+
+
+def read_text(body: bytes) -> str:
+    """A file that is one text. Raises InvalidData, in words that begin with "it", if its encoding is another
+    one, or if it is longer than a cell may be."""
+    encoding = _encoding(body)
+    _check_encoding(body, encoding)
+    text = body.decode(encoding)
+    if len(text) > LONGEST_CELL:
+        raise InvalidData(f"it has {len(text):,} characters, more than {LONGEST_CELL:,}: split it")
+    return text
 
 
 def _encoding(body: bytes) -> str:

@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import replace
 
 from knoll.data_files import Skipped, are_too_many, tally
-from knoll.data_layout import Form, bad_names, find_layout, listed
+from knoll.data_layout import Form, bad_names, find_layout, foldered, listed
 from knoll.errors import BadFiles, InvalidData
 from knoll.families.base import BadRows, Examples, Files
 from knoll.quantities import counted
@@ -107,10 +107,10 @@ def _named(rows: BadRows, most: int) -> str:
 
 def _lost_classes(keys: Collection[str], bad: Collection[str], form: Form) -> list[str]:
     """The classes that have bad files alone. A folder without any file of the right name is none."""
-    if not form.has_classes or not bad:
+    if not bad:
         return []
     named = bad_names(keys, form)
     with suppress(InvalidData):
-        classes = find_layout(key for key in keys if key not in named).classes
+        classes = find_layout(key for key in foldered(keys, form) if key not in named).classes
         return sorted({*classes.values()} - {one for key, one in classes.items() if key not in bad})
     return []

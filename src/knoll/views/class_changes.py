@@ -1,9 +1,11 @@
 """How the classes of the data change with an upload."""
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from knoll.data_layout import Form, alike, bad_names, find_layout, is_archive
+from knoll.data_files import normal
+from knoll.data_layout import Form, bad_names, find_layout, foldered, is_archive
 from knoll.errors import InvalidData
 from knoll.models import Model
 from knoll.ports import Platform
@@ -36,14 +38,22 @@ def class_changes(
     return ClassChanges(
         gone=sorted(before - new) if is_all else (),
         come=sorted(new - before) if knows_before else (),
-        alike=[*alike(new)],
+        alike=_alike(new),
     )
 
 
 def _classes(keys: Sequence[str], form: Form) -> set[str]:
     bad = bad_names(keys, form)
     try:
-        layout = find_layout(key for key in keys if not is_archive(key) and key not in bad)
+        layout = find_layout(key for key in foldered(keys, form) if not is_archive(key) and key not in bad)
     except InvalidData:
         return set()
     return set(layout.classes.values())
+
+
+def _alike(names: Iterable[str]) -> list[list[str]]:
+    """Groups of names that differ only in case, or in blanks at their ends."""
+    groups: defaultdict[str, list[str]] = defaultdict(list)
+    for name in sorted(names):
+        groups[normal(name).strip().casefold()].append(name)
+    return [group for group in groups.values() if len(group) > 1]

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from knoll.data_files import Skipped, tally
-from knoll.data_layout import Form, bad_names, fault_of, find_layout, is_archive
+from knoll.data_layout import Form, bad_names, fault_of, find_layout, foldered, is_archive
 from knoll.ingest.landed import is_data, skipped_of
 from knoll.models import parse_model
 from knoll.ports import Platform
@@ -95,9 +95,9 @@ def data_document(found: DataView) -> dict[str, Any]:
 def _groups(sizes: Mapping[str, int], form: Form) -> tuple[Group, ...]:
     held_out: frozenset[str] = frozenset()
     names = {key: key.rpartition("/")[0] or "." for key in sizes}
-    if form.has_classes and sizes:
-        layout = find_layout(sizes)
-        names, held_out = dict(layout.classes), layout.held_out
+    if in_folders := foldered(sizes, form):
+        layout = find_layout(in_folders)
+        names, held_out = {**names, **layout.classes}, layout.held_out
     keys: defaultdict[str, list[str]] = defaultdict(list)
     for key, name in names.items():
         keys[name].append(key)

@@ -8,7 +8,7 @@ from itertools import islice
 from typing import Any
 
 from knoll.data_files import Skipped
-from knoll.data_layout import Form, find_layout, is_archive
+from knoll.data_layout import Form, find_layout, foldered, is_archive
 from knoll.errors import InvalidData, NewerSchema, NotFound, Rejected
 from knoll.ports import Platform
 from knoll.records.dataset import Dataset, list_datasets
@@ -129,8 +129,8 @@ def _landing(
 
 def _classes(dataset: Dataset, form: Form) -> tuple[str, ...] | None:
     """The classes by the names of the files; None if there are none, or if archives hold them."""
-    keys = [one.uri.removeprefix(dataset.prefix) for one in dataset.objects]
-    if form.has_classes and not any(map(is_archive, keys)):
+    keys = foldered((one.uri.removeprefix(dataset.prefix) for one in dataset.objects), form)
+    if keys and not any(map(is_archive, keys)):
         with suppress(InvalidData):
             return tuple(sorted(set(find_layout(keys).classes.values())))
     return None
