@@ -11,6 +11,7 @@ import pytest
 from cli.declared import Knoll
 from knoll.ports import Platform
 
+WEIGHTS = [{"part": "fine", "weight": 0.5}, {"part": "awful", "weight": -2}]
 PNG = b"\x89PNG\r\n\x1a\n rest"
 
 
@@ -26,11 +27,9 @@ class Answers(BaseHTTPRequestHandler):
         self.server.asked.append((self.path, request))  # type: ignore[attr-defined]
         is_picture = self.headers["accept"] == "image/png"
         probabilities = {"7": 0.9, "1": 0.06, "4": 0.04}
-        body = (
-            PNG
-            if is_picture
-            else json.dumps({"predictions": [{"label": "7", "probabilities": probabilities}]}).encode()
-        )
+        answer = {"label": "7", "probabilities": probabilities}
+        weights = {"weights": WEIGHTS} if request.get("explain") else {}
+        body = PNG if is_picture else json.dumps({"predictions": [{**answer, **weights}]}).encode()
         if request["instances"] == ["odd"]:
             told = "instance 0: it has no \x1b[31mcolour"
             body = json.dumps({"error": told, "example": {"instances": [7]}, "more": 5}).encode()
@@ -95,6 +94,18 @@ def test_json_is_wrapped_when_it_is_no_request_yet(
     assert (shown["model"], shown["version"], shown["predictions"][0]["label"]) == ("digits", "v000003", "7")
 
 
+def test_a_text_goes_as_it_is_and_its_words_are_weighed_on_request(
+    knoll: Knoll, server: Server, tmp_path: Path
+) -> None:
+    """The heaviest word comes first."""
+    (tmp_path / "review.txt").write_bytes("\ufeffFine, bär".encode())
+    told = knoll("predict", "digits", tmp_path / "review.txt", "--explain").stdout
+    assert server.asked[0][1] == {"instances": ["Fine, bär"], "explain": True}
+    assert told.index("awful") < told.index("-2.000") < told.index("fine") < told.index("+0.500")
+    (tmp_path / "review.txt").write_bytes(b"b\xe4r")
+    assert "review.txt: it is not UTF-8: line 1" in knoll("predict", "digits", tmp_path / "review.txt").stderr
+
+
 def test_a_seed_asks_for_a_picture_and_saves_it(knoll: Knoll, server: Server, tmp_path: Path) -> None:
     """--seed needs no file, and --out x.png asks for a PNG."""
     result = knoll("predict", "digits", "--seed", "7", "--out", tmp_path / "x.png")
@@ -124,7 +135,6 @@ def test_what_cannot_be_asked_is_told(
 ) -> None:
     """No file and no seed is a usage error; other files, refusals and models that do not serve yet say what
     to do."""
-    (tmp_path / "notes.txt").write_text("seven")
     assert knoll("predict", "digits").exit_code == 2
     for body, told in (
         ("seven", "and is not JSON: line 1, column 1: no value can begin so\n"),
@@ -134,8 +144,8 @@ def test_what_cannot_be_asked_is_told(
         ("[1e999]", "and is not JSON: a number is too large for 64 bits\n"),
         ("[NaN]", "and is not JSON: NaN and Infinity are no JSON numbers\n"),
     ):
-        (tmp_path / "notes.txt").write_text(body)
-        assert told in knoll("predict", "digits", tmp_path / "notes.txt").stderr
+        (tmp_path / "notes.md").write_text(body)
+        assert told in knoll("predict", "digits", tmp_path / "notes.md").stderr
     refused = knoll("predict", "digits", "-", stdin='["bad"]')
     assert refused.exit_code == 1
     assert "HTTP 500" in refused.stderr

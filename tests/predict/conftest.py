@@ -157,7 +157,7 @@ def make_files(
     files = {
         "model.onnx": recipe.graph,
         "model.safetensors": b"weights",
-        "signature.json": json.dumps(sides).encode(),
+        "signature.json": json.dumps(sides, default=str).encode(),
         "samples.json": json.dumps(samples).encode(),
         "README.md": b"# card",
         "grid.png": b"picture",

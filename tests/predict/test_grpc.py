@@ -209,7 +209,7 @@ FAULTS: dict[str, tuple[dict[str, Any], tuple[str, str]]] = {
     ),
     "texts": (
         typed("BYTES", bytes_contents=[b"x"]),
-        ("INVALID_ARGUMENT", "input 'image' has bytes_contents; send raw_input_contents"),
+        ("INVALID_ARGUMENT", "input 'image': its datatype is BYTES; send FP32"),
     ),
     "too large a number": (
         typed("INT8", int_contents=[300]),

@@ -24,14 +24,14 @@ if TYPE_CHECKING:
 
 __all__ = ["ask", "base_url_of", "curl_line", "predict"]
 
-_FIX = "knoll predict MODEL FILE takes a PNG, a JPEG or JSON"
+_FIX = "knoll predict MODEL FILE takes a PNG, a JPEG, JSON or a text"
 _COLD = 2.0  # seconds; a warm small model answers in milliseconds
 
 
 def predict(
     ctx: typer.Context,
     model: ModelArgument,
-    file: Annotated[str, typer.Argument(metavar="FILE", help="PNG, JPEG or JSON; - is stdin.")] = "",
+    file: Annotated[str, typer.Argument(metavar="FILE", help="PNG, JPEG, JSON or .txt; - is stdin.")] = "",
     seed: Annotated[
         int | None,
         typer.Option("--seed", min=0, help="For models that generate: the seed, in place of a file."),
@@ -42,24 +42,25 @@ def predict(
             "--out", metavar="FILE", help="Save the answer; .png asks for a picture.", dir_okay=False
         ),
     ] = None,
+    explain: Annotated[bool, typer.Option("--explain", help="Also tell the weight of each word.")] = False,
     output: OutputOption = Output.table,
 ) -> None:
     """Ask a model for a prediction, and say which version answered.
 
-    Example: knoll predict digits image.png; knoll predict faces --seed 7 --out face.png
+    Example: knoll predict digits image.png; knoll predict faces --seed 7 --out face.png;
+    knoll predict reviews review.txt --explain
 
-    A picture is sent as base64. JSON with `instances` is sent as it is; a list becomes the instances, and
-    anything else becomes one instance. JSON: {model, version, seconds, predictions, id}; the id is "" if the
-    model answers no classes. Next: knoll feedback MODEL --id ID --label LABEL, knoll versions MODEL
+    A picture is sent as base64, and a .txt as one text. JSON with `instances` is sent as it is; a list
+    becomes the instances, and anything else becomes one instance. JSON: {model, version, seconds,
+    predictions, id}; the id is "" if the model answers no classes. Next: knoll feedback MODEL --id ID
+    --label LABEL, knoll versions MODEL
     """
     if bool(file) == (seed is not None):
         raise typer.BadParameter("give a FILE or --seed", param_hint="FILE")
     from knoll.client.given import of_bytes, of_seed
 
-    if seed is None:
-        request = of_bytes(input_name(file), read_input(file, BODY_LIMIT, _FIX))
-    else:
-        request = of_seed(seed)
+    found = of_bytes(input_name(file), read_input(file, BODY_LIMIT, _FIX)) if seed is None else of_seed(seed)
+    request = {**found, "explain": True} if explain else found
     wants_png = out is not None and out.suffix.lower() == ".png"
     answer = ask(platform_of(ctx), model, request, accept=PNG if wants_png else JSON)
     if out is not None:

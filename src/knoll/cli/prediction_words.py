@@ -12,6 +12,7 @@ from knoll.cli.tables import plain_table
 __all__ = ["picture_of", "top_labels"]
 
 _BAR = 30  # characters
+_WEIGHTS = 10
 
 
 def top_labels(prediction: Any, count: int = 5) -> list[tuple[str, float]]:
@@ -33,7 +34,19 @@ def picture_of(prediction: Any) -> RenderableType:
     if not likely:
         return Text(json.dumps(prediction)[:2000])
     rows = ((label, f"{share:7.2%}", "█" * round(share * _BAR)) for label, share in likely)
-    return Group(
+    told: list[RenderableType] = [
         Text(str(prediction.get("label", likely[0][0])), style="bold"),
         plain_table(("LABEL", "SHARE", ""), rows),
-    )
+    ]
+    if weights := _heaviest(prediction):
+        told.append(plain_table(("PART", "WEIGHT"), ((part, f"{one:+.3f}") for part, one in weights)))
+    return Group(*told)
+
+
+def _heaviest(prediction: Mapping[str, Any]) -> list[tuple[str, float]]:
+    """The parts that count most for the answer or against it, the heaviest first."""
+    found = prediction.get("weights")
+    if not isinstance(found, list):
+        return []
+    pairs = ((str(one["part"]), float(one["weight"])) for one in found if {"part", "weight"} <= one.keys())
+    return sorted(pairs, key=lambda one: -abs(one[1]))[:_WEIGHTS]

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from knoll.data_layout import PICTURES
+from knoll.data_layout import PICTURES, is_text
 from knoll.errors import InvalidData, InvalidEvent, InvalidInstance, NotFound
 from knoll.events.foreign import read_json
 from knoll.foreign_kinds import is_picture
@@ -20,6 +20,7 @@ from knoll.json_faults import why_unwritable
 from knoll.quantities import in_words
 from knoll.quoting import escaped
 from knoll.request_limits import BODY_LIMIT
+from knoll.tables import read_text
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -31,14 +32,16 @@ _NUMBERS = (int, float)
 
 
 def of_bytes(name: str, body: bytes) -> dict[str, Any]:
-    """The request for a PNG, a JPEG or JSON. Raises InvalidData for anything else, and for JSON that readers
-    understand in several ways, such as with a key that comes twice."""
+    """The request for a PNG, a JPEG, JSON, or a text, if the name says so. Raises InvalidData for anything
+    else, and for JSON that readers understand in several ways, such as with a key that comes twice."""
     if is_picture(body):
         return {"instances": [_encoded_picture(body)]}
+    if is_text(name):
+        return {"instances": [_text_of(name, body)]}
     try:
         given = read_json(_text(body), f"{name}: it is neither a PNG nor a JPEG, and")
     except InvalidEvent as error:
-        raise InvalidData(str(error), fix="give a picture, or JSON instances") from error
+        raise InvalidData(str(error), fix="give a picture, a text as .txt, or JSON instances") from error
     if isinstance(given, dict) and "instances" in given:
         return given
     return {"instances": given if isinstance(given, list) else [given]}
@@ -101,6 +104,13 @@ def are_pixels(array: "NDArray[Any]") -> bool:
     """Whether these are bytes as [height, width], or [height, width, 3], or 4 with the opacity."""
     is_colour = array.ndim == 3 and array.shape[2] in (3, 4)
     return array.dtype == "uint8" and array.size > 0 and (array.ndim == 2 or is_colour)
+
+
+def _text_of(name: str, body: bytes) -> str:
+    try:
+        return read_text(body)
+    except InvalidData as error:
+        raise InvalidData(f"{name}: {error}", fix=error.fix) from error
 
 
 def _instances(one: Any) -> list[Any]:

@@ -6,6 +6,7 @@
     row          columns, ignored     {"age": 63, "sex": "F"}                        float32 (C, 2)
     series       names, events, …     {"time": "…", "history": {"name": [...]}}      float32 (S + 2 + E, T, 2)
     tensor       -                    nested lists of the tensor's shape             the tensor's datatype
+    text         file, is_text        "a text", or {"text": "a text"}                int32 (T,)
 
     output codec  options    tensor                                    prediction
     classes       labels     (B, K) probabilities                      {"label", "probabilities"}

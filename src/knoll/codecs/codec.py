@@ -1,6 +1,6 @@
 """One kind of codec: all that differs between the kinds, as one value."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,6 +30,8 @@ class Codec:
     - `fitted(batch, tensor, warn)`: a batch of V2, of the shape of the tensor, as the graph takes it. Raises
       InvalidInstance for what `decode` never makes.
     - `is_noise`: whether clients draw its numbers by chance, so that they say nothing of the data.
+    - `parts(value, tensor, reading)`: the name of each part of a value, and the row of the value without it;
+      None if values have no parts.
     - `shell`: a value of JSON within double quotes of a shell, if a file of the caller has its content.
 
     Of an output:
@@ -45,6 +47,7 @@ class Codec:
     usual: tuple[float, float] | None = None
     fitted: Callable[[Array, Tensor, Warn], Array] = lambda batch, *_: batch
     is_noise: bool = False
+    parts: Callable[[Any, Tensor, Reading], Iterable[tuple[str, Array]]] | None = None
     shell: str = ""
     encode: Callable[[Array, Tensor], list[Any]] | None = None
     draw: Draw | None = None

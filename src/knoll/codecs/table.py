@@ -9,7 +9,8 @@ from knoll.codecs.picture import IMAGE
 from knoll.codecs.row import ROW
 from knoll.codecs.series import SERIES
 from knoll.codecs.tensor import TENSOR
+from knoll.codecs.text import TEXT
 
 __all__ = ["CODECS"]
 
-CODECS: Mapping[str, Codec] = {one.name: one for one in (CLASSES, IMAGE, LATENT, ROW, SERIES, TENSOR)}
+CODECS: Mapping[str, Codec] = {one.name: one for one in (CLASSES, IMAGE, LATENT, ROW, SERIES, TENSOR, TEXT)}

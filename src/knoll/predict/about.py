@@ -48,4 +48,5 @@ def about(served: Served) -> Mapping[str, Answer]:
 
 
 def _shown(tensor: Tensor) -> dict[str, Any]:
-    return {"name": tensor.name, "datatype": tensor.datatype, "shape": list(tensor.shape)}
+    datatype, shape = tensor.in_v2
+    return {"name": tensor.name, "datatype": datatype, "shape": list(shape)}

@@ -4,8 +4,9 @@ The samples are held-out data of the training. Their quintiles are the bounds of
 predictor has to keep numbers, and the counts of all replicas add up. Facets are
 
 - of a tensor with 8 numbers or fewer: each of them;
-- of a larger one, such as a picture: the mean and the spread (standard deviation) of its numbers, of 4,096
-  of them at most;
+- of a text: how many of its tokens are read;
+- of another larger one, such as a picture: the mean and the spread (standard deviation) of its numbers, of
+  4,096 of them at most;
 - of an answer with classes: the highest probability.
 
 Of a request with several instances only the first one counts, as in `bins`. A facet that is the same in all
@@ -109,7 +110,9 @@ def _facets_of_tensor(tensor: Tensor, row: Array) -> Iterator[tuple[str, float]]
     flat = np.asarray(row).reshape(-1)
     if not flat.size:
         return
-    if tensor.labels:
+    if tensor.takes_text:
+        yield f"{tensor.name} tokens", float(np.count_nonzero(flat))
+    elif tensor.labels:
         yield f"{tensor.name} highest", float(flat.max())
     elif flat.size == 1:
         yield tensor.name, float(flat[0])

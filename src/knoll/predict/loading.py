@@ -17,7 +17,7 @@ from knoll.ports import ObjectInfo
 from knoll.predict.folder import Folder
 from knoll.records.manifest import GRAPH, SEALS, Manifest, Sealed, entry_of, not_as_trained, verify
 from knoll.records.samples import SAMPLES, Sample, Samples, load_samples
-from knoll.records.signature import SIGNATURE, Signature, load_signature
+from knoll.records.signature import SIGNATURE, Signature, load_signature, with_files
 from knoll.records.version_folder import Source, VersionFolder, wrong_sizes
 
 __all__ = ["Keep", "Version", "fetch_version", "read_version"]
@@ -111,5 +111,6 @@ def _read(manifest: Manifest, digest: str, files: Mapping[str, bytes]) -> Versio
     for name in (GRAPH, SIGNATURE, SAMPLES):
         if name not in files:
             raise InvalidVersion(f"{manifest.model} {manifest.version} has no {name}")
-    signature, kept = load_signature(files[SIGNATURE]), load_samples(files[SAMPLES])
+    signature = with_files(load_signature(files[SIGNATURE]), files)
+    kept = load_samples(files[SAMPLES])
     return Version(manifest, digest, signature, files[GRAPH], kept.samples, kept.tolerance)

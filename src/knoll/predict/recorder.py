@@ -20,7 +20,7 @@ import orjson
 from knoll.codecs import example_instance
 from knoll.errors import InvalidInstance, KnollError
 from knoll.events import PREDICTOR_RECORDED, Event, new_event
-from knoll.headers import ATTRIBUTE, COMPARE, REPLAY
+from knoll.headers import ATTRIBUTE, COMPARE, CONTENT_TYPE, REPLAY
 from knoll.ports import Platform
 from knoll.predict.reporting import reporting
 from knoll.predict.v1 import read_v1
@@ -61,7 +61,8 @@ class Recorder:
         requests are none."""
         if not is_sampled(id, self._share) or len(body) > MOST_OF_ONE or {REPLAY, COMPARE} & headers.keys():
             return
-        of_event = {name: value for name, value in headers.items() if name.startswith(ATTRIBUTE)}
+        kept = (CONTENT_TYPE, ATTRIBUTE)
+        of_event = {name: value for name, value in headers.items() if name.startswith(kept)}
         now = int(self._platform.clock.now().timestamp())
         self._waiting.append(_Answered(id, now, body, of_event))
 
@@ -114,7 +115,7 @@ def recorded_body(
     """The V1 request with the inputs of the signature alone, and those of `redact` as in the example of the
     signature; "" if it is none or too long."""
     try:
-        instances = read_v1(body, headers, lambda _: None)
+        instances = read_v1(body, headers, signature, lambda _: None).instances
         kept = instances if len(signature.inputs) == 1 else _redacted(instances, signature, redact)
         text = orjson.dumps({"instances": kept}).decode()
     except (InvalidInstance, ValueError, TypeError, LookupError, RecursionError):

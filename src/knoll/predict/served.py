@@ -5,19 +5,20 @@ import logging
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from threading import Lock
 from typing import Any
 
 import numpy as np
 
-from knoll.codecs import CODECS, Array, Reading, decode, example_request
+from knoll.codecs import CODECS, Array, decode, example_request
 from knoll.errors import InvalidInstance, NotFound, Unavailable
 from knoll.headers import RETRY_AFTER
 from knoll.paths import V2_MODEL, path_of
 from knoll.predict.answer import Answer, refusal
 from knoll.predict.bins import NOT_FINITE, Bins, bins_of
 from knoll.predict.blame import Usual
+from knoll.predict.explanation import explain
 from knoll.predict.facets import FacetBins, facets_of
 from knoll.predict.feedback import Feedback
 from knoll.predict.graph import Graph
@@ -86,9 +87,11 @@ class Served:
 
         def answer() -> Answer:
             with self._turn(body), work.reading():
-                instances = read_v1(body, headers, work.keep)
-            batches, answered = self.answer_all(instances, self._turn(body), work, warnings.append)
-            answer, id = answer_v1(batches, self.version.signature, headers, self.name, warnings), new_id()
+                asked = read_v1(body, headers, self.version.signature, work.keep)
+            batches, answered = self.answer_all(asked.instances, self._turn(body), work, warnings.append)
+            weights = self._explained(asked.instances, work) if asked.explains else ()
+            told = batches, self.version.signature, headers, self.name, warnings, weights
+            answer, id = answer_v1(*told), new_id()
             if self.recorder:
                 self.recorder.note(id, body, headers)
             return self._with_id(answer, body, headers, answered, id)
@@ -101,7 +104,7 @@ class Served:
 
         def answer() -> Answer:
             with self._turn(body), work.reading():
-                request = read_v2(body, headers, self.version.signature, work.keep)
+                request = read_v2(body, headers, self.version.signature, work.keep, work.limits())
             outputs, answered = self.outputs_for(request, work)
             answer = answer_v2(request, outputs, self.version.signature, self.about)
             return self._with_id(answer, body, headers, answered)
@@ -114,7 +117,8 @@ class Served:
 
         def answer() -> Answer:
             with work.reading():
-                request = read_call(body, headers, self.version.signature, self.about, work.keep)
+                told = self.version.signature, self.about, work.keep, work.limits()
+                request = read_call(body, headers, *told)
             outputs, answered = self.outputs_for(request, work)
             answer = answer_call(request, outputs, self.version.signature, self.about)
             return self._with_id(answer, body, headers, answered)
@@ -146,6 +150,12 @@ class Served:
         batches, answered = self._note_labels(self._run_all(parts, size, dense, work))
         answers = list(batches)
         return {name: np.concatenate([one[name] for one in answers]) for name in answers[0]}, answered
+
+    def _explained(self, instances: list[Any], work: Work) -> Iterator[Any]:
+        """See `explain`. It takes no longer than instances may take to be read."""
+        with work.reading():
+            run = partial(self._run, work=work)
+            yield from explain(instances, self.version.signature, run, self.graph.batch, work.limits())
 
     def _note_labels(
         self, batches: Iterable[dict[str, Array]]
@@ -196,11 +206,10 @@ class Served:
         work: Work,
         warn: Callable[[str], None],
     ) -> Iterator[dict[str, Array]]:
-        reading = Reading(warn, work.check, work.room)
         for start in range(0, len(instances), self.graph.batch):
             part = instances[start : start + self.graph.batch]
             with turn, work.reading():
-                inputs = decode(part, self.graph.signature, first=start, reading=reading)
+                inputs = decode(part, self.graph.signature, first=start, reading=work.limits(warn))
             yield inputs
 
     def _run_all(

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,9 +14,10 @@ from knoll.media_types import PNG
 from knoll.predict.answer import Answer, in_json, told_in_header
 from knoll.predict.cloud_events import unwrap, wrap
 from knoll.predict.json_body import read_json
+from knoll.predict.texts import is_plain, plain_text
 from knoll.records.signature import Signature
 
-__all__ = ["answer_v1", "instances_in", "prefers_png", "read_v1", "told_warnings"]
+__all__ = ["V1Request", "answer_v1", "instances_in", "prefers_png", "read_v1", "told_warnings"]
 
 _RIGHT = 'send {"instances": [...]} as JSON, a picture as {"b64": its base64}'
 _MOST_INSTANCES = 10_000
@@ -23,10 +25,28 @@ _MOST_WARNINGS = 5
 _QUALITY = re.compile(r"[01](?:\.[0-9]{0,3})?", re.ASCII)
 
 
-def read_v1(body: bytes, headers: Mapping[str, str], keep: Callable[[int], None]) -> list[Any]:
-    """The instances, also of a CloudEvent; `curl -d` calls the body a form, so its type is not asked. `keep`
-    is told the bytes of memory that they take. Raises InvalidInstance, and what `keep` raises."""
-    return instances_in(unwrap(read_json(body, _RIGHT, keep), headers))
+@dataclass(frozen=True)
+class V1Request:
+    """The instances of a request, and whether the answers are to be explained."""
+
+    instances: list[Any]
+    explains: bool = False
+
+
+def read_v1(
+    body: bytes, headers: Mapping[str, str], signature: Signature, keep: Callable[[int], None]
+) -> V1Request:
+    """The request, also in a CloudEvent; `curl -d` calls the body a form, so its type says only whether it is
+    a text for a model of texts. `keep` is told the bytes of memory that JSON takes. Raises InvalidInstance,
+    and what `keep` raises."""
+    if is_plain(headers, signature):
+        return V1Request([unwrap(plain_text(body, headers), headers)])
+    payload = unwrap(read_json(body, _RIGHT, keep), headers)
+    instances = instances_in(payload)
+    explains = payload.get("explain", False)
+    if not isinstance(explains, bool):
+        raise InvalidInstance("explain is neither true nor false")
+    return V1Request(instances, explains)
 
 
 def instances_in(payload: Any) -> list[Any]:
@@ -48,12 +68,15 @@ def answer_v1(
     headers: Mapping[str, str],
     model: str,
     warnings: list[str],
+    weights: Iterable[Any] = (),
 ) -> Answer:
     """The predictions of output batches, as JSON, or as a picture if the client prefers one. `warnings` grow
-    while the batches come."""
+    while the batches come. `weights` explain each prediction, if there are any."""
     if prefers_png(headers.get(ACCEPT, "")):
         return _picture(batches, signature, warnings)
     predictions = [one for batch in batches for one in encode(batch, signature)]
+    for one, why in zip(predictions, weights, strict=False):
+        one["weights"] = why
     told = told_warnings(warnings)
     body = {"predictions": predictions, "warnings": told} if told else {"predictions": predictions}
     return wrap(in_json(200, body, told_in_header(told)), model, headers)

@@ -2,10 +2,10 @@
 
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from knoll.codecs import DTYPES, Array
+from knoll.codecs import DTYPES, Array, Reading
 from knoll.errors import InvalidInstance
 from knoll.headers import CONTENT_TYPE, LENGTH_OF_JSON, REQUEST_ID
 from knoll.media_types import ANY_BYTES
@@ -35,23 +35,31 @@ class Inference:
 
 
 def read_v2(
-    body: bytes, headers: Mapping[str, str], signature: Signature, keep: Callable[[int], None]
+    body: bytes,
+    headers: Mapping[str, str],
+    signature: Signature,
+    keep: Callable[[int], None],
+    reading: Reading = Reading(),  # noqa: B008 - frozen
 ) -> Inference:
     """Read the request. `keep` is told the bytes of memory that its JSON takes. Raises InvalidInstance that
-    names the tensor and the fault, and what `keep` raises."""
+    names the tensor and the fault, and what `keep` and `reading` raise."""
     head, raw = split_v2(body, headers.get(LENGTH_OF_JSON))
     request = read_json(head, _RIGHT, keep)
     if not isinstance(request, dict):
         raise InvalidInstance("a V2 request is an object", fix=_RIGHT)
     tail = _Tail(raw)
-    read = read_inference(request, headers, signature, tail.take)
+    read = read_inference(request, headers, signature, tail.take, reading)
     if tail.raw:
         raise InvalidInstance(f"{len(tail.raw)} bytes follow the last binary tensor")
     return read
 
 
 def read_inference(
-    request: Mapping[str, Any], headers: Mapping[str, str], signature: Signature, raw_of: _RawOf
+    request: Mapping[str, Any],
+    headers: Mapping[str, str],
+    signature: Signature,
+    raw_of: _RawOf,
+    reading: Reading = Reading(),  # noqa: B008 - frozen
 ) -> Inference:
     """Read the fields of a request, whatever they came in. `raw_of` takes the raw bytes of each input, if it
     has any. Raises InvalidInstance, as `read_v2`."""
@@ -63,7 +71,7 @@ def read_inference(
     warnings: list[str] = []
     return Inference(
         number or headers.get(REQUEST_ID) or str(uuid.uuid4()),
-        _inputs(request.get("inputs"), raw_of, signature, warnings.append),
+        _inputs(request.get("inputs"), raw_of, signature, replace(reading, warn=warnings.append)),
         _outputs(request.get("outputs"), signature, default=is_binary),
         tuple(warnings),
         _flag(parameters, DESCRIBE_OUTPUTS, default=False),
@@ -124,9 +132,7 @@ class _Tail:
         return mine
 
 
-def _inputs(
-    found: Any, raw_of: _RawOf, signature: Signature, warn: Callable[[str], None]
-) -> dict[str, Array]:
+def _inputs(found: Any, raw_of: _RawOf, signature: Signature, reading: Reading) -> dict[str, Array]:
     if not isinstance(found, list) or not all(isinstance(one, dict) for one in found) or not found:
         raise InvalidInstance("inputs is no list of tensors", fix=_RIGHT)
     tensors, read = {one.name: one for one in signature.inputs}, {}
@@ -135,7 +141,7 @@ def _inputs(
         if tensor.name in read:
             raise InvalidInstance(f"input {tensor.name!r} comes twice")
         parameters = _parameters(one, f"input {tensor.name!r}")
-        read[tensor.name] = read_input(one, raw_of(one, parameters), tensor, warn)
+        read[tensor.name] = read_input(one, raw_of(one, parameters), tensor, reading)
     if missing := [name for name in tensors if name not in read]:
         raise InvalidInstance(f"there is no input {missing[0]!r}")
     if len({len(batch) for batch in read.values()}) > 1:

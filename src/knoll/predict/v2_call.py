@@ -6,14 +6,15 @@ from typing import Any
 import numpy as np
 import orjson
 
-from knoll.codecs import DTYPES, Array
+from knoll.codecs import DTYPES, Array, Reading
 from knoll.errors import InvalidInstance, NotFound
 from knoll.headers import CONTENT_TYPE
 from knoll.media_types import GRPC
 from knoll.predict.answer import Answer, told_in_header
+from knoll.predict.texts import in_raw
 from knoll.predict.v2 import Inference, read_inference
 from knoll.predict.v2_input import MOST_SIDES
-from knoll.records.signature import Signature
+from knoll.records.signature import BYTES, Signature
 from knoll.rpc.framing import frame, unframed
 from knoll.rpc.messages import INFERENCE, MESSAGES, SERVICES
 from knoll.rpc.reading import Packed, decode, numbers
@@ -25,7 +26,7 @@ __all__ = ["answer_call", "checked_call", "memory_of_typed", "read_call"]
 _INFER = SERVICES[INFERENCE]["ModelInfer"]
 _NUMBER = 64  # bytes of memory that a byte of a typed tensor may take while it is read
 _LONGEST_SIDE = 10  # bytes of a number
-_CONTENTS = {  # by datatype: the field of a typed tensor, and the kind of its numbers
+_CONTENTS = {  # by datatype: the field of a typed tensor, and the kind of its numbers, if it has numbers
     "BOOL": ("bool_contents", "bool"),
     "UINT8": ("uint_contents", "uint32"),
     "INT8": ("int_contents", "int32"),
@@ -34,6 +35,7 @@ _CONTENTS = {  # by datatype: the field of a typed tensor, and the kind of its n
     "INT64": ("int64_contents", "int64"),
     "FP32": ("fp32_contents", "float"),
     "FP64": ("fp64_contents", "double"),
+    BYTES: ("bytes_contents", ""),
 }
 
 
@@ -43,16 +45,17 @@ def read_call(
     signature: Signature,
     about: Mapping[str, str],
     keep: Callable[[int], None],
+    reading: Reading = Reading(),  # noqa: B008 - frozen
 ) -> Inference:
     """Read the request. If its tensors are raw, those of the answer will be. `about` has the names of model
     and version; `keep` is told the bytes of memory that typed tensors take. Raises InvalidInstance, NotFound,
-    and what `keep` raises."""
+    and what `keep` and `reading` raise."""
     call = checked_call(unframed(body), about)
     raw = call.get("raw_input_contents", [])
     inputs = [_described(one) for one in call.get("inputs", [])]
     if not inputs:
         raise InvalidInstance("the call has no inputs", fix="ModelMetadata shows them")
-    if raw and len(raw) != len(inputs):
+    if len(raw) not in (0, len(inputs)):
         raise InvalidInstance(f"there are {len(inputs)} inputs, and {len(raw)} raw_input_contents")
     parts = iter(raw)
 
@@ -62,17 +65,16 @@ def read_call(
             raise InvalidInstance(f"input {described['name']!r} has contents beside raw_input_contents")
         return part if part is not None else _typed(contents, described, keep)
 
-    parameters = _plain(call.get("parameters"))
     request = {
         "id": call.get("id"),
-        "parameters": {BINARY_OUTPUT: bool(raw), **parameters},
+        "parameters": {BINARY_OUTPUT: bool(raw), **_plain(call.get("parameters"))},
         "inputs": inputs,
         "outputs": [
             {"name": one.get("name", ""), "parameters": _plain(one.get("parameters"))}
             for one in call.get("outputs", [])
         ],
     }
-    return read_inference(request, headers, signature, raw_of)
+    return read_inference(request, headers, signature, raw_of, reading)
 
 
 def checked_call(message: memoryview, about: Mapping[str, str]) -> dict[str, Any]:
@@ -139,13 +141,15 @@ def _plain(parameters: Mapping[str, Any] | None) -> dict[str, Any]:
 def _typed(
     contents: Mapping[str, Any], described: Mapping[str, Any], keep: Callable[[int], None]
 ) -> memoryview | None:
-    """The numbers of a typed tensor, as raw bytes; None if it has none."""
+    """The numbers or texts of a typed tensor, as raw bytes; None if it has none."""
     name, kind = _CONTENTS.get(described["datatype"] or "", ("", ""))
     if odd := [one for one in contents if one != name]:
         where = f"send {name}, or raw_input_contents" if name else "send raw_input_contents"
         raise InvalidInstance(f"input {described['name']!r} has {odd[0]}", fix=where)
     if name not in contents:
         return None
+    if described["datatype"] == BYTES:
+        return in_raw(contents[name])
     keep(_NUMBER * sum(map(len, contents[name])))
     found, dtype = numbers(contents[name], kind), np.dtype(DTYPES[described["datatype"]])
     array = found.astype(dtype, copy=False)

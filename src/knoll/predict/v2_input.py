@@ -2,12 +2,14 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from knoll.codecs import CODECS, DTYPES, Array, check_tensor, read_typed
+from knoll.codecs import CODECS, DTYPES, Array, Reading, check_tensor, read_typed
 from knoll.errors import InvalidInstance
+from knoll.predict.texts import read_texts
 from knoll.records.signature import Tensor
 from knoll.v2_parameters import BINARY_SIZE
 
@@ -18,23 +20,25 @@ _MOST_EMPTY = 2**16  # places of an empty tensor if its sides of 0 were 1: no nu
 
 
 def read_input(
-    described: Mapping[str, Any], raw: memoryview | None, tensor: Tensor, warn: Callable[[str], None]
+    described: Mapping[str, Any], raw: memoryview | None, tensor: Tensor, reading: Reading
 ) -> Array:
-    """The tensor of the JSON, or of the raw bytes; `warn` is told what was changed of it. Raises
-    InvalidInstance."""
+    """The tensor of the JSON, or of the raw bytes; texts become the tensor that the graph takes. Raises
+    InvalidInstance, and what `reading` raises."""
 
     def told(text: str) -> None:
-        warn(f"input {tensor.name!r}: {text}")
+        reading.warn(f"input {tensor.name!r}: {text}")
 
     try:
         shape = _shape(described.get("shape"))
-        datatype = described.get("datatype")
-        if datatype != tensor.datatype:
+        datatype, (wanted, _) = described.get("datatype"), tensor.in_v2
+        if datatype != wanted:
             said = f"is {datatype[:20]}" if isinstance(datatype, str) else "is missing, or no text"
-            raise InvalidInstance(f"its datatype {said}; send {tensor.datatype}")
+            raise InvalidInstance(f"its datatype {said}; send {wanted}")
         data = described.get("data")
         if (data is None) == (raw is None):
             raise InvalidInstance(f"it needs either data or {BINARY_SIZE}")
+        if tensor.takes_text:
+            return read_texts(data, raw, shape, tensor, replace(reading, warn=told))
         array = _from_json(data, shape, tensor, told) if raw is None else _from_bytes(raw, shape, tensor)
         check_tensor(array, tensor.shape)
         return CODECS[tensor.codec].fitted(array, tensor, told)

@@ -1,9 +1,10 @@
 """The work on one request: it ends when its client has gone, or when its pictures take too long."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 
+from knoll.codecs import Reading
 from knoll.errors import InvalidInstance
 from knoll.predict.bins import Shown
 from knoll.predict.memory_budget import MemoryBudget
@@ -85,6 +86,10 @@ class Work:
             yield
         finally:
             self._memory.give(size)
+
+    def limits(self, warn: Callable[[str], None] = lambda _: None) -> Reading:
+        """What ends the reading of instances, and the memory for it."""
+        return Reading(warn, self.check, self.room)
 
     def keep(self, size: int) -> None:
         """Hold `size` bytes until the end. Raises as `room`."""

@@ -4,6 +4,7 @@
         model.safetensors   weights, with no code in them
         model.onnx          the graph that is served
         signature.json      how requests become tensors and tensors answers (see `knoll.records.signature`)
+        tokenizer.json      how texts become tokens (see `knoll.codecs.text`)
         samples.json        requests and their answers: warm-up before ready, replay during a canary
         README.md           model card
         *.png               pictures: confusion matrix, sample grids, curves
@@ -217,9 +218,8 @@ def find_manifest(model: str, version: str, bucket: Bucket) -> Manifest | None:
 def write_file(model: str, version: str, name: str, body: bytes, bucket: Bucket) -> bool:
     """Write one file of a version if it is not there. False if it is there with other bytes."""
     uri = join(version_uri(bucket.root, model, version), name)
-    kind = mimetypes.guess_type(name)[0] or ANY_BYTES
     try:
-        bucket.store.put(uri, body, if_absent=True, content_type=kind)
+        bucket.store.put(uri, body, if_absent=True, content_type=mimetypes.guess_type(name)[0] or ANY_BYTES)
     except AlreadyExists:
         return bucket.store.get(uri) == body
     return True

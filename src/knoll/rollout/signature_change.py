@@ -56,8 +56,8 @@ def _tensors_changed(kind: str, old: Sequence[Tensor], new: Sequence[Tensor]) ->
 
 def _form(tensor: Tensor) -> tuple[str, str, str]:
     """Shape, datatype and codec. The shape follows from the labels of an output, and from the columns of a
-    row."""
-    shape = "" if tensor.labels or tensor.columns else str(list(tensor.shape))
+    row; clients do not see that of a text."""
+    shape = "" if tensor.labels or tensor.columns or tensor.takes_text else str(list(tensor.shape))
     return shape, tensor.datatype, tensor.codec
 
 

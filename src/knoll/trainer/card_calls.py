@@ -26,7 +26,7 @@ def calls_section(facts: CardFacts) -> str:
         "Call it",
         fenced(_request(facts.run.model, signature, sample), "sh"),
         "An answer:",
-        fenced(paragraph(answer), "text"),
+        fenced(paragraph(answer), "txt"),
         "`KNOLL_URL` is where the model is served; on a laptop, `knoll env` prints it. "
         f"[`{SAMPLES}`]({SAMPLES}) has more requests with their answers.",
         f"The graph in [`{GRAPH}`]({GRAPH}):",

@@ -5,7 +5,7 @@ Its files are verified as a predictor does it. If it cannot be scored, the log s
 no such score.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from knoll.errors import NotFound, Rejected, StoreUnavailable
@@ -16,7 +16,7 @@ from knoll.records.champion_score import ChampionScore
 from knoll.records.manifest import GRAPH, Manifest, Sealed, entry_of, not_as_trained
 from knoll.records.rollout import find_champion
 from knoll.records.run import Run
-from knoll.records.signature import SIGNATURE, load_signature
+from knoll.records.signature import SIGNATURE, Signature, files_of, load_signature, with_files
 from knoll.records.version_folder import VersionFolder, version_folder
 from knoll.trainer.graph import serve_graph
 from knoll.trainer.learning import Learnt
@@ -70,17 +70,24 @@ def _open(version: str, run: Run, platform: Platform, threads: int) -> tuple[Sea
     folder.check_signed(sealed, platform.settings.verify_key)
     if sealed.manifest.family != run.family:
         raise Rejected(f"it is of the family {sealed.manifest.family}")
-    files = _read(folder, sealed.manifest)
-    return sealed, serve_graph(load_signature(files[SIGNATURE]), files[GRAPH], threads=threads)
+    files = _read(folder, sealed.manifest, [GRAPH, SIGNATURE])
+    signature = _complete(load_signature(files[SIGNATURE]), folder, sealed.manifest)
+    return sealed, serve_graph(signature, files[GRAPH], threads=threads)
 
 
-def _read(folder: VersionFolder, manifest: Manifest) -> Mapping[str, bytes]:
-    """Graph and signature. Raises InvalidVersion if they are not what was trained, NotFound if one is
+def _complete(signature: Signature, folder: VersionFolder, manifest: Manifest) -> Signature:
+    """The signature with the files that its codecs need. Raises as `_read`."""
+    names = files_of(signature)
+    return with_files(signature, _read(folder, manifest, names)) if names else signature
+
+
+def _read(folder: VersionFolder, manifest: Manifest, names: Sequence[str]) -> Mapping[str, bytes]:
+    """Files of the version. Raises InvalidVersion if they are not what was trained, NotFound if one is
     missing."""
     listed = folder.list(manifest)
-    if missing := [name for name in (GRAPH, SIGNATURE) if name not in listed]:
+    if missing := [name for name in names if name not in listed]:
         raise NotFound(f"its {missing[0]} is missing")
-    files = {name: folder.get(name, listed) for name in (GRAPH, SIGNATURE)}
+    files = {name: folder.get(name, listed) for name in names}
     if faults := [
         f"{name} has other bytes" for name, body in files.items() if entry_of(body) != manifest.files[name]
     ]:

@@ -47,7 +47,12 @@ def make_served(
     named = {tensor.name: output for tensor, output in zip(signature.outputs, outputs, strict=True)}
     targets = export.targets or (None,) * len(export.samples)
     samples = list(map(Sample, export.samples, encode(named, signature), targets))
-    files = {GRAPH: graph, SIGNATURE: signature.encode(), SAMPLES: encode_samples(samples, tolerance)}
+    files = {
+        **export.files,
+        GRAPH: graph,
+        SIGNATURE: signature.encode(),
+        SAMPLES: encode_samples(samples, tolerance),
+    }
     if compressed:
         files[COMPRESSION] = compressed.record.encode()
     return ServedFiles(files, signature, samples, exported.parity, compressed)

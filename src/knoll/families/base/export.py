@@ -1,7 +1,7 @@
 """The third part of a family, export: the served network, its signature and samples, and pictures."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Generic
 
 import torch
@@ -26,7 +26,7 @@ class Export:
 
     `samples` are V1 instances: a predictor warms up with them, and a rollout replays them. `sample_inputs`
     are the same samples as tensors, one row each, and `targets` their labels in the held-out data, if they
-    have labels.
+    have labels. `files` become files of the version: those that its codecs need.
     """
 
     module: nn.Module
@@ -34,6 +34,7 @@ class Export:
     samples: tuple[Any, ...]
     sample_inputs: Batch
     targets: tuple[Any, ...] = ()
+    files: Mapping[str, bytes] = field(default_factory=dict)
 
 
 class ExportPart(Generic[ConfigT]):

@@ -15,6 +15,7 @@ from kserve import InferOutput, InferRequest, InferResponse
 from knoll.codecs import DTYPES, Array, encode
 from knoll.predict.answer import told_in_header
 from knoll.predict.served import Served
+from knoll.predict.texts import in_raw
 from knoll.predict.v1 import instances_in, told_warnings
 from knoll.predict.v2 import read_inference
 from knoll.predict.work import Work
@@ -66,7 +67,8 @@ class GraphPredict:
         arrays = {one.name: np.ascontiguousarray(one.as_numpy()) for one in payload.inputs}
 
         def raw_of(described: Mapping[str, Any], _: Mapping[str, Any]) -> memoryview:
-            return memoryview(arrays[described["name"]].tobytes())
+            array = arrays[described["name"]]
+            return in_raw(array.ravel()) if array.dtype.kind == "O" else memoryview(array.tobytes())
 
         wanted = [{"name": one.name} for one in payload.request_outputs or ()]
         described = [
@@ -78,6 +80,7 @@ class GraphPredict:
             {},
             served.version.signature,
             raw_of,
+            asked.work.limits(),
         )
         outputs, answered = served.outputs_for(request, asked.work)
         asked.told.update(told_in_header(request.warnings))
