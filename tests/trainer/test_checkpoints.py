@@ -10,6 +10,7 @@ import torch
 from knoll.families.base import Family, Files
 from knoll.families.dcgan.family import Dcgan
 from knoll.families.image.family import ImageClassifier
+from knoll.families.text.family import TextClassifier
 from knoll.families.traffic.family import TrafficForecast
 from knoll.trainer.checkpoints import Saved
 from knoll.trainer.loop import Trained, train_networks
@@ -25,8 +26,15 @@ FAMILIES: dict[str, tuple[Family[Any], dict[str, Any], int]] = {
         {"epochs": 3, "width": 4, "seed": 5, "batchSize": 8, "history": 14, "horizon": 2, "gaps": 0.2},
         0,
     ),
+    "text-classifier": (
+        TextClassifier(),
+        {"epochs": 3, "width": 4, "seed": 5, "batchSize": 8, "vocabulary": 300},
+        0,
+    ),
 }
 DAYS = "".join(["day,cars\n", *(f"2026-{n // 28 + 1:02}-{n % 28 + 1:02},{n % 7}\n" for n in range(150))])
+TEXTS = "".join(["text,label\n", *(f"text {n} is {('good', 'bad')[n % 2]},{n % 2}\n" for n in range(50))])
+TABLES = {"traffic-forecast": {"days.csv": DAYS.encode()}, "text-classifier": {"texts.csv": TEXTS.encode()}}
 
 
 class Shelf:
@@ -60,9 +68,9 @@ class Shelf:
 
 @pytest.fixture(scope="module", params=sorted(FAMILIES))
 def training(request: pytest.FixtureRequest, digits: dict[str, bytes]) -> Callable[..., Trained]:
-    """Trains a family on some digits, or on days."""
+    """Trains a family on some digits, or on days or texts."""
     family, config, stride = FAMILIES[request.param]
-    few = {"days.csv": DAYS.encode()}
+    few = TABLES.get(request.param, {})
     if stride:
         few = dict([*(one for one in digits.items() if one[0][0] in "01")][::stride])
     configured = family.configure(config)

@@ -37,6 +37,10 @@ FAMILIES: dict[str, FamilyPlace] = {
         "knoll.families.dcgan.family:Dcgan",
         "knoll.families.dcgan.declaration:DcganDeclaration",
     ),
+    "text-classifier": FamilyPlace(
+        "knoll.families.text.family:TextClassifier",
+        "knoll.families.text.declaration:TextDeclaration",
+    ),
     "tabular": FamilyPlace(
         "knoll.families.tabular.family:Tabular",
         "knoll.families.tabular.declaration:TabularDeclaration",
