@@ -13,10 +13,18 @@ from knoll.families.base import BadRows, Files
 from knoll.quantities import in_words
 from knoll.tables import MOST_ROWS, Table, TableCounts, TableShape, count_table, odd_tables, read_table
 
-__all__ = ["BadRowError", "RowFaults", "count_tables", "each_table", "sum_faults", "table_keys"]
+__all__ = [
+    "MOST_BAD_NAMED",
+    "BadRowError",
+    "RowFaults",
+    "count_tables",
+    "each_table",
+    "sum_faults",
+    "table_keys",
+]
 
 _Made = TypeVar("_Made")
-_NAMED = 50  # bad rows of a file, and of all
+MOST_BAD_NAMED = 50  # bad rows of a file, and of all
 
 
 class BadRowError(Exception):
@@ -36,7 +44,7 @@ class RowFaults:
     def refuse(self, number: int, why: str) -> None:
         """Note a bad row."""
         self.bad += 1
-        if len(self.named) < _NAMED:
+        if len(self.named) < MOST_BAD_NAMED:
             self.named[number] = why
 
 
@@ -46,7 +54,7 @@ def sum_faults(files: Iterable[tuple[str, RowFaults]]) -> BadRows:
     for key, one in files:
         good, bad = good + one.good, bad + one.bad
         named |= {f"{key}, {one.unit} {number}": why for number, why in one.named.items()}
-    return BadRows(good, bad, dict([*named.items()][:_NAMED]))
+    return BadRows(good, bad, dict([*named.items()][:MOST_BAD_NAMED]))
 
 
 def table_keys(keys: Iterable[str]) -> list[str]:

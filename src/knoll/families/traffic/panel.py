@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from knoll.codecs.series import calendar_of, moment_text
 from knoll.errors import InvalidData
 from knoll.families.base import BadRows
+from knoll.families.table_files import MOST_BAD_NAMED, sum_faults
 from knoll.families.traffic.plan import SeriesPlan
-from knoll.families.traffic.rows import NAMED, FileRows
+from knoll.families.traffic.rows import FileRows
 from knoll.quantities import in_words
 from knoll.quoting import escaped
 
@@ -69,22 +70,21 @@ class _Faults:
         """Some rows are bad; those that were bad before stay so for the old reason."""
         new = np.flatnonzero(is_bad & ~self.is_bad)
         self.is_bad |= is_bad
-        self._why |= {int(row): why if isinstance(why, str) else why[int(row)] for row in new[:NAMED]}
+        self._why |= {
+            int(row): why if isinstance(why, str) else why[int(row)] for row in new[:MOST_BAD_NAMED]
+        }
 
     def place(self, row: int) -> str:
         """The file and line of a row."""
         key, file = self._files[number := int(np.searchsorted(self.starts, row, side="right")) - 1]
-        return f"{key}, {file.unit} {file.lines[row - int(self.starts[number])]}"
+        return f"{key}, {file.faults.unit} {file.lines[row - int(self.starts[number])]}"
 
     def told(self) -> BadRows:
         """All bad rows, also those that were read as such."""
-        named = {
-            f"{key}, {file.unit} {line}": why for key, file in self._files for line, why in file.named.items()
-        }
-        named |= {self.place(row): why for row, why in sorted(self._why.items())}
+        unread = sum_faults((key, file.faults) for key, file in self._files)
+        named = {**unread.named, **{self.place(row): why for row, why in sorted(self._why.items())}}
         bad = int(self.is_bad.sum())
-        total = bad + sum(file.bad for _, file in self._files)
-        return BadRows(len(self.is_bad) - bad, total, dict([*named.items()][:NAMED]))
+        return BadRows(len(self.is_bad) - bad, unread.bad + bad, dict([*named.items()][:MOST_BAD_NAMED]))
 
 
 def find_grid(times: _Ints, zoned: NDArray[np.bool_]) -> Grid:

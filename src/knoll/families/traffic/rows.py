@@ -6,27 +6,22 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from knoll.families.base import Files
-from knoll.families.table_files import each_table
+from knoll.families.table_files import BadRowError, RowFaults, each_table
 from knoll.families.traffic.plan import SeriesPlan
 from knoll.quoting import escaped, shown
 from knoll.tables import CellValue, Table, category_of, is_missing, moment_of, number_of
 
-__all__ = ["NAMED", "FileRows", "read_rows"]
+__all__ = ["FileRows", "read_rows"]
 
-NAMED = 50  # bad rows
 _OFF = frozenset({"0", "false"})
-
-
-class _UnreadRowError(Exception):
-    """Why a row is bad."""
 
 
 @dataclass
 class FileRows:
     """The good rows of one file: when, whether the time has a zone, the line, and a bit for each event that
-    is on. Each value has its row, from 0 on, and its series. `named` are the first bad rows."""
+    is on. Each value has its row, from 0 on, and its series."""
 
-    unit: str = "line"
+    faults: RowFaults
     times: "array[int]" = field(default_factory=lambda: array("q"))
     zoned: "array[int]" = field(default_factory=lambda: array("b"))
     lines: "array[int]" = field(default_factory=lambda: array("q"))
@@ -34,8 +29,6 @@ class FileRows:
     rows: "array[int]" = field(default_factory=lambda: array("q"))
     series: "array[int]" = field(default_factory=lambda: array("q"))
     values: "array[float]" = field(default_factory=lambda: array("d"))
-    bad: int = 0
-    named: dict[int, str] = field(default_factory=dict)
 
 
 def read_rows(files: Files, keys: Sequence[str], plan: SeriesPlan) -> list[FileRows]:
@@ -46,17 +39,15 @@ def read_rows(files: Files, keys: Sequence[str], plan: SeriesPlan) -> list[FileR
 
 
 def _read_file(table: Table, plan: SeriesPlan) -> FileRows:
-    made, reader = FileRows(table.unit), _SeriesReader(table, plan)
+    made, reader = FileRows(RowFaults(table.unit)), _SeriesReader(table, plan)
     for line, cells in table.rows:
         try:
             if isinstance(cells, str):
-                raise _UnreadRowError(cells)
+                raise BadRowError(cells)
             seconds, has_zone = reader.time(cells)
             values, events = reader.values(cells), reader.events(cells)
-        except _UnreadRowError as error:
-            made.bad += 1
-            if len(made.named) < NAMED:
-                made.named[line] = str(error)
+        except BadRowError as error:
+            made.faults.refuse(line, str(error))
             continue
         for series, value in values:
             made.rows.append(len(made.times))
@@ -82,10 +73,10 @@ class _SeriesReader:
         self._plan = plan
 
     def time(self, cells: Sequence[CellValue]) -> tuple[int, bool]:
-        """Raises _UnreadRowError, as the others."""
+        """Raises BadRowError, as the others."""
         cell = None if self._time is None else cells[self._time]
         if (found := moment_of(cell)) is None:
-            raise _UnreadRowError(
+            raise BadRowError(
                 f"{escaped(self._plan.time)} is {shown(cell)}, no date or time of whole seconds"
             )
         return found
@@ -99,7 +90,7 @@ class _SeriesReader:
                 continue
             value = number_of(cell, is_typed=self._is_typed)
             if value is None:
-                raise _UnreadRowError(f"{escaped(name)} is {shown(cell)}, no number")
+                raise BadRowError(f"{escaped(name)} is {shown(cell)}, no number")
             found.append((self._number(cells, name), value))
         return found
 
@@ -117,5 +108,5 @@ class _SeriesReader:
             return self._numbers[column]
         cell = None if self._name is None else cells[self._name]
         if is_missing(cell, self._missing) or (number := self._numbers.get(category_of(cell))) is None:
-            raise _UnreadRowError(f"{escaped(self._plan.name)} is {shown(cell)}, no series of the data")
+            raise BadRowError(f"{escaped(self._plan.name)} is {shown(cell)}, no series of the data")
         return number
