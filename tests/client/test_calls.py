@@ -167,7 +167,7 @@ def infer(asking: Ask, url: str, timeout: float = 20.0) -> Any:
 def test_typed_tensors_of_other_servers_are_read(asking: Ask) -> None:
     with scripted("answer") as (url, allowed):
         assert infer(asking, url).array.tolist() == [-7, 9]
-    assert 15 < allowed[0] <= 20
+    assert 15 < allowed[0] < 21  # the wire counts in coarser steps
 
 
 @pytest.mark.parametrize(
