@@ -1,4 +1,5 @@
-"""What users and strangers put into buckets and requests: pictures, archives, Models, records, instances.
+"""What users and strangers put into buckets and requests: pictures, archives, tables, Models, records,
+instances.
 
 Each kind has seeds and a reader of the product. Whatever the bytes are, the reader gives what it promises or
 raises an error of knoll's, soon and in little memory.
@@ -23,6 +24,7 @@ from PIL import Image
 
 from fuzz.calls import calls, read_one_call
 from fuzz.inputs import Input, Seed, changed, damaged, generate, written
+from fuzz.tables import read_one_table, tables
 from knoll.cli.yaml_file import read_yaml
 from knoll.codecs import decode
 from knoll.codecs.raster import RasterLimits, read_raster, survey_raster
@@ -238,4 +240,5 @@ DATA: Mapping[str, _Kind] = {
     "record": _Kind(_records, _read_record, is_json=True),
     "instances": _Kind(_instances, _read_instances, is_json=True),
     "call": _Kind(calls, read_one_call),
+    "table": _Kind(tables, read_one_table),
 }

@@ -204,6 +204,55 @@ def test_parquet_that_holds_other_things_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
+    ("limit", "why"),
+    [
+        ("MOST_UNPACKED", "it has more than 1Mi when it is unpacked: write several files"),
+        ("MOST_AT_ONCE", "the largest pages of its columns have 2Mi together when they are unpacked"),
+    ],
+)
+def test_parquet_is_measured_by_its_pages_whatever_its_footer_says(
+    limit: str, why: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(f"knoll.tables.parquet.{limit}", 2**20)
+    size = 2**21
+    column = pa.array([0] * (size // 8 - 99), pa.int64())
+    options: dict[str, Any] = {"use_dictionary": False, "data_page_size": size, "compression": "zstd"}
+    body = written({"a": column}, **options, write_statistics=False, max_rows_per_page=size)
+    chunk = pq.ParquetFile(io.BytesIO(body)).metadata.row_group(0).column(0)
+    forged = body.replace(varint(chunk.total_uncompressed_size), varint(1, 4))
+    assert pq.ParquetFile(io.BytesIO(forged)).metadata.row_group(0).total_byte_size == 1
+    assert fault_of("a.parquet", forged).startswith(why)
+
+
+def varint(number: int, length: int = 1) -> bytes:
+    """A positive number as Thrift writes it in a file of Parquet, in at least so many bytes."""
+    return unsigned(2 * number, length)
+
+
+def unsigned(number: int, length: int = 1) -> bytes:
+    left, parts = number, list[int]()
+    while left >> 7 or len(parts) < length - 1:
+        parts.append(left & 127 | 128)
+        left >>= 7
+    return bytes([*parts, left])
+
+
+def test_a_footer_at_which_pyarrow_could_end_the_process_makes_a_bad_file() -> None:
+    """Its statistics tell of gaps, and its schema permits none."""
+    body = parquet(a=["x"])
+    forged = body.replace(b"%\x02\x18\x01a", b"%\x00\x18\x01a")
+    assert "histogram" in fault_of("a.parquet", forged)
+
+
+@pytest.mark.parametrize("count", [300_000, 2**31], ids=["many", "more than the file"])
+def test_a_small_footer_of_very_many_columns_is_no_parquet(count: int) -> None:
+    """Each column of three bytes takes some hundred when it is read."""
+    footer = b"\x49\x1c\x19\xfc" + unsigned(count) + b"\x26\x00\x00" * 300_000 + b"\x00\x00"
+    body = b"PAR1" + footer + len(footer).to_bytes(4, "little") + b"PAR1"
+    assert "it has too many values" in fault_of("a.parquet", body)
+
+
+@pytest.mark.parametrize(
     ("text", "options"),
     [
         ("x" * 50_000, {}),

@@ -13,6 +13,7 @@ from knoll.quantities import in_words
 from knoll.quoting import escaped
 from knoll.tables.cells import CellValue
 from knoll.tables.limits import LONGEST_ROW, MOST_UNPACKED, rows_at_once
+from knoll.tables.parquet_pages import read_pages
 from knoll.tables.table import Row, Table, check_names, check_rows, guarded
 
 __all__ = ["read_parquet"]
@@ -20,7 +21,7 @@ __all__ = ["read_parquet"]
 _CHARACTERS = 4 * LONGEST_ROW  # of the rows that are objects of Python
 _DECODED = 2**26  # bytes of the texts that are in no dictionary
 _MOST_TEXT = 16 * MOST_UNPACKED  # characters of all rows
-_DELTA = "DELTA"  # encodings from which pyarrow makes no dictionary
+MOST_AT_ONCE = 2**28  # bytes of the pages that pyarrow holds unpacked: one of each column
 
 
 def read_parquet(body: bytes) -> Table:
@@ -33,18 +34,35 @@ def read_parquet(body: bytes) -> Table:
             "it is Parquet, which takes pyarrow to read: pip install pyarrow, or write CSV"
         ) from error
     with guarded("it is no Parquet that can be read"):
+        loose = _check_pages(body)
         file = pyarrow.parquet.ParquetFile(pyarrow.BufferReader(body))
     check_rows(file.metadata.num_rows)
     names = [normal(name) for name in file.schema_arrow.names]
     check_names(names)
     _check_types(file.schema_arrow)
-    groups = (file.metadata.row_group(number) for number in range(file.metadata.num_row_groups))
-    if (size := sum(one.total_byte_size for one in groups)) > MOST_UNPACKED:
-        raise InvalidData(
-            f"it has {in_words(size)} when it is unpacked, more than {in_words(MOST_UNPACKED)}: write "
-            "several files"
-        )
-    return Table(tuple(names), _rows(body, file), "row", is_typed=True)
+    return Table(tuple(names), _rows(body, file, loose), "row", is_typed=True)
+
+
+def _check_pages(body: bytes) -> dict[str, int]:
+    """The columns of text of which pyarrow makes no dictionary, and how many bytes a cell may have. Raises
+    InvalidData if the pages take too much when they are unpacked."""
+    loose: dict[str, int] = {}
+    size = 0
+    for columns in read_pages(body):
+        size += sum(one.unpacked for one in columns)
+        if size > MOST_UNPACKED:
+            raise InvalidData(
+                f"it has more than {in_words(MOST_UNPACKED)} when it is unpacked: write several files"
+            )
+        if (at_once := sum(one.largest for one in columns)) > MOST_AT_ONCE:
+            raise InvalidData(
+                f"the largest pages of its columns have {in_words(at_once)} together when they are unpacked, "
+                f"more than {in_words(MOST_AT_ONCE)}: write smaller pages or groups of rows"
+            )
+        for one in columns:
+            if one.is_loose:
+                loose[one.path] = max(one.unpacked, loose.get(one.path, 0))
+    return loose
 
 
 def _check_types(schema: Any) -> None:
@@ -63,11 +81,10 @@ def _check_types(schema: Any) -> None:
             )
 
 
-def _rows(body: bytes, file: Any) -> Iterator[Row]:
+def _rows(body: bytes, file: Any, loose: dict[str, int]) -> Iterator[Row]:
     import pyarrow
     import pyarrow.parquet
 
-    loose = _loose_texts(file.metadata)
     names = [name for name in file.schema_arrow.names if name not in loose]
     at_once = max(1, min(rows_at_once(len(file.schema_arrow)), _DECODED // max(1, sum(loose.values()))))
     number = taken = 0
@@ -88,18 +105,6 @@ def _rows(body: bytes, file: Any) -> Iterator[Row]:
             for cells in zip(*columns, strict=True):
                 number += 1
                 yield number, [_cell(one) for one in cells]
-
-
-def _loose_texts(metadata: Any) -> dict[str, int]:
-    """The columns of text of which pyarrow makes no dictionary, and how many bytes a cell may have."""
-    found: dict[str, int] = {}
-    for group in range(metadata.num_row_groups):
-        for number in range(metadata.num_columns):
-            one = metadata.row_group(group).column(number)
-            if one.physical_type == "BYTE_ARRAY" and any(name.startswith(_DELTA) for name in one.encodings):
-                size = max(one.total_uncompressed_size, one.total_compressed_size)
-                found[one.path_in_schema] = max(size, found.get(one.path_in_schema, 0))
-    return found
 
 
 def _lengths(batch: Any) -> list[int]:
