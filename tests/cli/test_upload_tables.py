@@ -1,5 +1,7 @@
 """`knoll upload` looks into tables before the first byte is sent, in the words of a run."""
 
+import io
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -51,6 +53,24 @@ def test_a_table_that_no_run_could_learn_is_not_sent(
     assert "a run would be rejected, so nothing is sent" in " ".join(result.stderr.split())
     assert told in " ".join(result.stderr.split())
     assert not list(platform.store.list(f"s3://{bucket}/"))
+
+
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        (b"n,yy\n1,p\n2,q\n", "all.zip/a.csv: target names the column y, which is not there"),
+        (b"n,y\n1,p,q\n2,p,q\n", "all.zip/a.csv, line 2: it has 3 cells, and the header has 2"),
+    ],
+    ids=["target", "cells"],
+)
+def test_a_table_in_an_archive_is_looked_into_too(send: Knoll, body: bytes, told: str) -> None:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("a.csv", body)
+        archive.writestr("b.csv", GOOD)
+    result = send({"all.zip": file.getvalue()}, "--dry-run")
+    assert result.exit_code == 1
+    assert told in " ".join(result.stderr.split())
 
 
 @pytest.mark.parametrize(

@@ -5,14 +5,16 @@ The reader of training reads them. Only one member at a time is in memory.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from hashlib import sha256
 from typing import BinaryIO
 
 from knoll.cli.bars import progress
 from knoll.cli.upload_plan import UploadFile, UploadPlan
+from knoll.cli.upload_tables import TableLook
 from knoll.codecs.raster import check_raster
 from knoll.data_files import Skipped, normal, tally, why_skipped
-from knoll.data_layout import Form, is_archive, is_picture
+from knoll.data_layout import Form, is_archive, is_picture, is_table
 from knoll.errors import InvalidData, InvalidPicture
 from knoll.models import Model
 from knoll.quantities import TRAINER_BASE, memory_of
@@ -41,16 +43,16 @@ class _Member:
     fault: str = ""
 
 
-def open_archives(model: Model, plan: UploadPlan, form: Form) -> Opened:
-    """Read all archives that are sent. Raises InvalidData that names an archive for which a run would be
-    rejected."""
+def open_archives(model: Model, plan: UploadPlan, form: Form, look: TableLook) -> Opened:
+    """Read all archives that are sent, and look into their tables. Raises InvalidData that names an archive
+    for which a run would be rejected."""
     keys = {item: item.uri.removeprefix(model.dataset.uri) for item in plan.items}
     archives = [item for item, key in keys.items() if is_archive(key) and why_skipped(key) is None]
     room = memory_of(model.training.resources) // model.training.processes_per_node - TRAINER_BASE
     found = dict[str, list[_Member]]()
     with progress("Checking archives", len(archives)) as advance:
         for item in archives:
-            found[item.uri] = _read(item, keys[item], room, form)
+            found[item.uri] = _read(item, keys[item], room, form, look)
             advance(1)
     return _summed(found)
 
@@ -64,16 +66,16 @@ def _summed(found: Mapping[str, Sequence[_Member]]) -> Opened:
     )
 
 
-def _read(item: UploadFile, key: str, room: int, form: Form) -> list[_Member]:
+def _read(item: UploadFile, key: str, room: int, form: Form, look: TableLook) -> list[_Member]:
     try:
-        return list(_members(item, key, room, form))
+        return list(_members(item, key, room, form, look))
     except InvalidData as error:
         raise InvalidData(
             f"a run would be rejected, so nothing is sent: {escaped(str(item.path))}: {error}"
         ) from error
 
 
-def _members(item: UploadFile, key: str, room: int, form: Form) -> Iterator[_Member]:
+def _members(item: UploadFile, key: str, room: int, form: Form, look: TableLook) -> Iterator[_Member]:
     """As `trainer.sorting` takes them, but without what is in them."""
     seen: dict[str, bytes] = {}
     with item.path.open("rb") as file:
@@ -92,6 +94,8 @@ def _members(item: UploadFile, key: str, room: int, form: Form) -> Iterator[_Mem
                     f"two files have the same name {escaped(name)}, or differ only in Unicode form; "
                     "rename or remove one of them"
                 )
+            if form.takes_tables and is_table(name):
+                look.look(member, len(content), partial(_head, content))
             is_read = form.takes_pictures and is_picture(name)
             yield _Member(member, fault=_fault(content) if is_read else "")
 
@@ -102,6 +106,10 @@ def _content(member: Member, file: BinaryIO) -> bytes | BadMember:
         return member.unpack(file.read(len(member.place)))
     except InvalidData as error:
         return BadMember(str(error))
+
+
+def _head(body: bytes, most: int) -> bytes:
+    return body[:most]
 
 
 def _fault(body: bytes) -> str:

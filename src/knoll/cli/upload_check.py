@@ -11,7 +11,7 @@ from pathlib import Path
 from knoll.cli.bars import progress
 from knoll.cli.upload_archives import Opened, open_archives
 from knoll.cli.upload_plan import UploadFile, UploadPlan
-from knoll.cli.upload_tables import LookedInto, look_into_tables
+from knoll.cli.upload_tables import LookedInto, TableLook, look_into_tables
 from knoll.codecs.raster import check_raster, survey_raster
 from knoll.data_files import are_too_many, normal, skipped_words, twins, why_skipped
 from knoll.data_layout import (
@@ -42,8 +42,9 @@ def check_upload(model: Model, plan: UploadPlan, platform: Platform) -> list[str
     """Sentences on what is skipped and on what changes. Raises InvalidData that names the files for which a
     run would be rejected."""
     form = form_of(model.family)
-    opened = open_archives(model, plan, form)
-    bad = _check_files(model, plan, form, opened)
+    look = TableLook(model)
+    opened = open_archives(model, plan, form, look)
+    bad = _check_files(model, plan, form, opened, look)
     skipped = [*skipped_words(plan.skipped), *skipped_words(opened.skipped)]
     keys = [*chain(*_keys(model, plan, opened))]
     changes = class_changes(platform, model, form, keys, is_all=not any(map(is_archive, plan.kept)))
@@ -57,7 +58,7 @@ def check_upload(model: Model, plan: UploadPlan, platform: Platform) -> list[str
     ]
 
 
-def _check_files(model: Model, plan: UploadPlan, form: Form, opened: Opened) -> list[str]:
+def _check_files(model: Model, plan: UploadPlan, form: Form, opened: Opened, look: TableLook) -> list[str]:
     """Sentences on what a run would leave out."""
     most = model.training.most_bad
     faults = (fault_of(keys, form, most) for keys in _keys(model, plan, opened))
@@ -66,7 +67,9 @@ def _check_files(model: Model, plan: UploadPlan, form: Form, opened: Opened) -> 
         raise InvalidData(f"a run would be rejected, so nothing is sent: {fault}")
     pictures = [item for item in plan.items if form.takes_pictures and is_picture(item.path.name)]
     named = {key: why for keys in _keys(model, plan, opened) for key, why in bad_names(keys, form).items()}
-    tables = look_into_tables(model, plan.items if form.takes_tables else ())
+    if form.takes_tables:
+        look_into_tables(look, plan.items)
+    tables = look.found
     broken = BadFiles({**named, **opened.faults, **dict(_faults(pictures)), **tables.faults})
     if are_too_many(len(broken.faults), sum(map(len, _keys(model, plan, opened))), most):
         raise InvalidData(

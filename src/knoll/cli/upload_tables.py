@@ -3,24 +3,25 @@
 The readers of training read the first rows of each. Only the head of one file is in memory.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from importlib.util import find_spec
 from itertools import islice
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from knoll.cli.bars import progress
 from knoll.cli.upload_plan import UploadFile
 from knoll.data_files import why_skipped
-from knoll.data_layout import is_table
+from knoll.data_layout import is_archive, is_table
 from knoll.errors import InvalidData, InvalidModel
 from knoll.families import find_declaration
 from knoll.models import Model
 from knoll.quoting import escaped
 from knoll.tables import Table, is_missing, read_table, unknown_columns
 
-__all__ = ["LookedInto", "look_into_tables"]
+__all__ = ["LookedInto", "TableLook", "look_into_tables"]
 
 _HEAD = 2**20  # bytes of a file
 _MOST = 64 * 2**20  # bytes of all, which take some seconds
@@ -40,23 +41,57 @@ class LookedInto:
     is_all: bool = True
 
 
-def look_into_tables(model: Model, items: Sequence[UploadFile]) -> LookedInto:
-    """Look into the tables among the files, as far as the bounds and the libraries here permit."""
-    found, left = LookedInto(), _MOST
+class TableLook:
+    """Looks into the tables of an upload, as far as the bounds and the libraries here permit."""
+
+    def __init__(self, model: Model) -> None:
+        self._columns = _columns(model)
+        self._left = _MOST
+        self.found = LookedInto()
+
+    def look(self, name: str, size: int, read: Callable[[int], bytes]) -> None:
+        """Look into a table of so many bytes; `read` gives so many of them, from the first on."""
+        library = _WHOLE.get(PurePath(name).suffix.lower())
+        is_readable = library is None or (size <= _HEAD and find_spec(library) is not None)
+        if not is_readable or self._left <= 0:
+            self.found.is_all = False
+            return
+        self._left -= min(size, _HEAD)
+        body = read(_HEAD + 1)
+        if is_cut := len(body) > _HEAD:
+            self.found.is_all = False
+            body = body[: body.rfind(b"\n") + 1] if not body.startswith((b"\xff\xfe", b"\xfe\xff")) else b""
+        if body or not is_cut:
+            self._look(name, body, is_cut)
+
+    def _look(self, name: str, body: bytes, is_cut: bool) -> None:
+        try:
+            table = read_table(PurePath(name).suffix, body)
+            if not table.is_open and (unknown := unknown_columns(table.names, self._columns)):
+                raise InvalidData("; ".join(unknown))
+        except InvalidData as error:
+            self.found.faults[name] = str(error)
+            return
+        try:
+            _look_at_rows(name, table, self._columns.get("target", ()), self.found)
+        except InvalidData as error:
+            if not is_cut:  # else a quote may be cut
+                self.found.faults[name] = str(error)
+
+
+def look_into_tables(look: TableLook, items: Sequence[UploadFile]) -> None:
+    """Look into the tables among the files."""
     tables = [one for one in items if is_table(one.path.name) and why_skipped(one.path.name) is None]
-    columns = _columns(model)
+    look.found.is_all &= all(one in tables or is_archive(one.path.name) for one in items)
     with progress("Checking tables", len(tables)) as advance:
         for item in tables:
-            library = _WHOLE.get(item.path.suffix.lower())
-            is_readable = library is None or (item.size <= _HEAD and find_spec(library) is not None)
-            if is_readable and left > 0:
-                left -= min(item.size, _HEAD)
-                _look(item.path, columns, found)
-            else:
-                found.is_all = False
+            look.look(str(item.path), item.size, partial(_head, item.path))
             advance(1)
-    found.is_all &= len(tables) == len(items)
-    return found
+
+
+def _head(path: Path, most: int) -> bytes:
+    with path.open("rb") as file:
+        return file.read(most)
 
 
 def _columns(model: Model) -> Mapping[str, Sequence[str]]:
@@ -66,30 +101,7 @@ def _columns(model: Model) -> Mapping[str, Sequence[str]]:
     return {}
 
 
-def _look(path: Path, columns: Mapping[str, Sequence[str]], found: LookedInto) -> None:
-    with path.open("rb") as file:
-        body = file.read(_HEAD + 1)
-    is_cut = len(body) > _HEAD
-    if is_cut:
-        found.is_all = False
-        body = body[: body.rfind(b"\n") + 1] if not body.startswith((b"\xff\xfe", b"\xfe\xff")) else b""
-        if not body:
-            return
-    try:
-        table = read_table(path.suffix, body)
-        if not table.is_open and (unknown := unknown_columns(table.names, columns)):
-            raise InvalidData("; ".join(unknown))
-    except InvalidData as error:
-        found.faults[str(path)] = str(error)
-        return
-    try:
-        _look_at_rows(path, table, columns.get("target", ()), found)
-    except InvalidData as error:
-        if not is_cut:  # else a quote may be cut
-            found.faults[str(path)] = str(error)
-
-
-def _look_at_rows(path: Path, table: Table, target: Sequence[str], found: LookedInto) -> None:
+def _look_at_rows(key: str, table: Table, target: Sequence[str], found: LookedInto) -> None:
     places = {name: place for place, name in enumerate(table.names)}
     for number, cells in islice(table.rows, _ROWS):
         why = cells if isinstance(cells, str) else ""
@@ -98,5 +110,5 @@ def _look_at_rows(path: Path, table: Table, target: Sequence[str], found: Looked
                 why = f"the target {escaped(name)} has no value"
         found.good, found.bad = found.good + (not why), found.bad + bool(why)
         if why and len(found.bad_rows) < _NAMED:
-            found.bad_rows[f"{path}, {table.unit} {number}"] = why
+            found.bad_rows[f"{key}, {table.unit} {number}"] = why
     found.is_all &= next(table.rows, None) is None
