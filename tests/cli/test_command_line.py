@@ -6,12 +6,15 @@ import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import get_type_hints
 
 import pytest
+from typer.models import ArgumentInfo
 
 from cli.declared import Knoll, Kubeconfig, Records
 from knoll.cli.app import GROUPS, VERBS
-from knoll.cli.root import flowing
+from knoll.cli.arguments import ModelArgument, ModelsArgument, OneModelArgument
+from knoll.cli.root import Verb, flowing
 from knoll.ports import Platform
 from knoll.quoting import escaped
 
@@ -207,6 +210,15 @@ def test_completion_offers_models_versions_and_runs(
     for line in (f"knoll {one}" for one in lines):
         until(partial(_is_offered_digits, platform.settings.home, line), 60)
     assert "upload" in complete(platform.settings.home, "knoll up")
+
+
+@pytest.mark.parametrize("verb", VERBS, ids=lambda verb: verb.words)
+def test_each_argument_that_names_a_model_is_one_of_the_shared_ones(verb: Verb) -> None:
+    """They complete it, and refuse what no Model can be called."""
+    hints = get_type_hints(verb.run, include_extras=True)
+    found = {hints[name] for name in ("model", "models") if name in hints}
+    arguments = {one for one in found if isinstance(one.__metadata__[0], ArgumentInfo)}
+    assert not arguments - {ModelArgument, OneModelArgument, ModelsArgument}
 
 
 def test_completion_is_quiet_without_a_platform(tmp_path: Path) -> None:

@@ -16,23 +16,23 @@ from knoll.names import OBJECT_NAME, VERSION_NAME
 __all__ = [
     "EventTypeOption",
     "ModelArgument",
+    "ModelsArgument",
+    "OneModelArgument",
     "RunArgument",
     "VersionArgument",
-    "model_name",
-    "model_names",
     "version_name",
     "version_names",
 ]
 
 
-def model_name(name: str) -> str:
+def _model_name(name: str) -> str:
     """The name, or "" for none. Raises NotFound if no Model can have it."""
     return _name(name, OBJECT_NAME, "model", "there is no Model of that name", "knoll models lists them")
 
 
-def model_names(names: list[str] | None) -> list[str] | None:
-    """Each of the names, as `model_name`."""
-    return names and [model_name(one) for one in names]
+def _model_names(names: list[str] | None) -> list[str] | None:
+    """Each of the names, as `_model_name`."""
+    return names and [_model_name(one) for one in names]
 
 
 def version_name(name: str) -> str:
@@ -54,7 +54,25 @@ def _name(name: str, form: Pattern[str], what: str, fault: str, fix: str) -> str
 
 
 ModelArgument = Annotated[
-    str, typer.Argument(help="Name of the model.", autocompletion=complete_models, callback=model_name)
+    str, typer.Argument(help="Name of the model.", autocompletion=complete_models, callback=_model_name)
+]
+OneModelArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="MODEL",
+        help="Only this model; default all.",
+        autocompletion=complete_models,
+        callback=_model_name,
+    ),
+]
+ModelsArgument = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="MODEL",
+        help="Only these models; default all.",
+        autocompletion=complete_models,
+        callback=_model_names,
+    ),
 ]
 RunArgument = Annotated[
     str,

@@ -4,9 +4,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from knoll.cli.arguments import model_names
+from knoll.cli.arguments import ModelsArgument
 from knoll.cli.bars import progress
-from knoll.cli.completion import complete_models
 from knoll.cli.options import Output, OutputOption, YesOption
 from knoll.cli.session import errors_out, platform_of, print_json, say, stdout
 from knoll.quantities import counted
@@ -19,15 +18,6 @@ if TYPE_CHECKING:
 
 __all__ = ["gc"]
 
-_ModelsArgument = Annotated[
-    list[str] | None,
-    typer.Argument(
-        metavar="MODEL",
-        help="Only these models; default all.",
-        autocompletion=complete_models,
-        callback=model_names,
-    ),
-]
 _KeepOption = Annotated[int, typer.Option(min=1, help="Keep this many of the newest versions of each model.")]
 _DryRunOption = Annotated[
     bool, typer.Option("--dry-run", help="Say what would be removed and why, and change nothing.")
@@ -36,7 +26,7 @@ _DryRunOption = Annotated[
 
 def gc(
     ctx: typer.Context,
-    models: _ModelsArgument = None,
+    models: ModelsArgument = None,
     keep: _KeepOption = 10,
     dry_run: _DryRunOption = False,
     yes: YesOption = False,

@@ -4,22 +4,11 @@ from typing import Annotated
 
 import typer
 
-from knoll.cli.arguments import model_name
-from knoll.cli.completion import complete_models
+from knoll.cli.arguments import OneModelArgument
 from knoll.cli.options import Output, OutputOption
 from knoll.cli.session import platform_of, print_json, say, stdout
 
 __all__ = ["replay"]
-
-_ModelArgument = Annotated[
-    str,
-    typer.Argument(
-        metavar="MODEL",
-        help="Only rollouts of this model; default all.",
-        autocompletion=complete_models,
-        callback=model_name,
-    ),
-]
 
 
 def replay(
@@ -30,7 +19,7 @@ def replay(
             "--policy", metavar="FILE", help="YAML file with rollout and gate.minAgreement; - is stdin."
         ),
     ],
-    model: _ModelArgument = "",
+    model: OneModelArgument = "",
     output: OutputOption = Output.table,
 ) -> None:
     """Apply another policy to the records of past rollouts, and say which would have ended differently.

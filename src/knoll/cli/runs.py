@@ -4,8 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from knoll.cli.arguments import model_name
-from knoll.cli.completion import complete_models
+from knoll.cli.arguments import OneModelArgument
 from knoll.cli.options import Output, OutputOption, TimeoutOption
 from knoll.cli.session import platform_of, print_json, say, stdout
 from knoll.exits import FAILURE, SUCCEEDED
@@ -17,21 +16,12 @@ if TYPE_CHECKING:
 
 __all__ = ["runs", "watch_runs"]
 
-_ModelArgument = Annotated[
-    str,
-    typer.Argument(
-        metavar="MODEL",
-        help="Only runs of this model.",
-        autocompletion=complete_models,
-        callback=model_name,
-    ),
-]
 _WatchOption = Annotated[bool, typer.Option("-w", "--watch", help="Follow until the newest run has ended.")]
 
 
 def runs(
     ctx: typer.Context,
-    model: _ModelArgument = "",
+    model: OneModelArgument = "",
     watch: _WatchOption = False,
     timeout: TimeoutOption = None,
     limit: Annotated[int, typer.Option(min=1, help="Show the newest runs, this many in all.")] = 20,

@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from knoll.cli.arguments import model_name
-from knoll.cli.completion import complete_models
+from knoll.cli.arguments import ModelArgument
 from knoll.cli.grammar import spoken
 from knoll.cli.interrupts import leaving
 from knoll.cli.options import Output, OutputOption, YesOption
@@ -24,12 +23,6 @@ if TYPE_CHECKING:
 
 __all__ = ["upload"]
 
-_ModelArgument = Annotated[
-    str,
-    typer.Argument(
-        help="Name of the model whose data it is.", autocompletion=complete_models, callback=model_name
-    ),
-]
 _PathsArgument = Annotated[
     list[Path],
     typer.Argument(metavar="PATH...", help="Files and folders; a folder's files keep their relative paths."),
@@ -44,7 +37,7 @@ _DryRunOption = Annotated[
 
 def upload(
     ctx: typer.Context,
-    model: _ModelArgument,
+    model: ModelArgument,
     paths: _PathsArgument,
     replace: _ReplaceOption = False,
     dry_run: _DryRunOption = False,
