@@ -14,6 +14,7 @@ from schedules.checks import wrong_after_a_tick, wrong_at_the_end
 from schedules.declared import model_document
 from schedules.faults import Fault, Kind, Process
 from schedules.humans import HUMANS, react, wrong_in_story
+from schedules.memory import Names
 from schedules.world import Saved, Trace, World
 
 __all__ = ["ENDS", "STORIES", "STRIKES", "Found", "Passage"]
@@ -123,6 +124,7 @@ class Passage:
             self._world.feed.reverse()
         self._good: set[int] = set()
         self._after: dict[int, tuple[int, dict[str, list[str]]]] = {}
+        self._meant: dict[str, tuple[object, Saved]] = {}
         self._start = self._moment(Place(written=self._world.written))
 
     def _upload(self, body: bytes, name: str = "0") -> None:
@@ -191,7 +193,7 @@ class Passage:
             for number, one in product(range(len(step.process.calls)), meanwhile.items())
         )
         for moment, calls, number, (name, act) in islice(pairs, 0, None, of_each):
-            after = self._held_up(moment, number, act)
+            after = self._held_up(moment, number, name, act)
             wrong |= self._verdict(f"{calls[number]} while {name}", after)
             count += 1
         return Found(count, 0, wrong)
@@ -208,11 +210,23 @@ class Passage:
         self._look()
         self._world.pass_a_minute()
 
-    def _held_up(self, moment: Moment, number: int, act: Callable[[], object]) -> Moment:
+    def _held_up(self, moment: Moment, number: int, name: str, act: Callable[[], object]) -> Moment:
         self._world.load(moment.saved)
         self._world.was_paused = True
-        place, _ = self._act(moment.place, {number: Fault("pause", act)}.get)
+        pause = Fault("pause", lambda: self._meanwhile(moment, name, act))
+        place, _ = self._act(moment.place, {number: pause}.get)
         return self._moment(place)
+
+    def _meanwhile(self, moment: Moment, name: str, act: Callable[[], object]) -> None:
+        """Let it happen. Calls of a step between which nothing has changed are held up in one world, in which
+        it happens once."""
+        held_up = moment.key, self._world.trace(), Names.given
+        known, after = self._meant.get(name, (None, None))
+        if after and known == held_up:
+            self._world.load(after)
+        else:
+            act()
+            self._meant[name] = held_up, self._world.save()
 
     def _struck(
         self, moment: Moment, step: Step, before: Faults = ()

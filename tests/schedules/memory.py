@@ -4,23 +4,27 @@ A schedule must be the same each time it is played. So nothing in it may depend 
 not a random name, not the order of threads.
 """
 
+import marshal
 import uuid
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import ExitStack, contextmanager
 from datetime import datetime
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, BinaryIO
 from unittest.mock import patch
 
 from knoll import keys
+from knoll.adapters import document_table
 from knoll.adapters.memory.clock import MemoryClock
 from knoll.adapters.memory.cluster import MemoryCluster
 from knoll.adapters.memory.store import MemoryStore
 from knoll.families.base import readahead
 from knoll.ingest import checksums
+from knoll.models import document as declaration
 from knoll.ports import Document
 from knoll.records import strays
+from knoll.rollout import revision_keys
 from knoll.train import handler
 
 __all__ = ["Documents", "Names", "Objects", "Time", "repeatable"]
@@ -192,15 +196,59 @@ class Names:
         return uuid.UUID(int=cls.given)
 
 
+_MOST = 4096  # results that are kept of one function
+
+
+def _spec_once(read: Callable[[Mapping[Any, Any], str], Any]) -> Callable[[Mapping[Any, Any], str], Any]:
+    """The reader of specs, which reads equal ones once."""
+
+    @lru_cache(_MOST)
+    def read_bytes(spec: bytes, name: str) -> Any:
+        return read({"spec": marshal.loads(spec)}, name)
+
+    def read_once(document: Mapping[Any, Any], name: str) -> Any:
+        return (
+            read_bytes(marshal.dumps(document["spec"], 2), name)
+            if "spec" in document
+            else read(document, name)
+        )
+
+    return read_once
+
+
+def _verified_once(verify: Callable[..., bool]) -> Callable[..., bool]:
+    """The check of a key signature, which checks each one once."""
+    known: dict[tuple[str, bytes, bytes], bool] = {}
+
+    def verify_once(key: keys.VerifyKey, body: bytes, signature: bytes) -> bool:
+        if len(known) > _MOST:
+            known.clear()
+        asked = (key.id, body, signature)
+        if asked not in known:
+            known[asked] = verify(key, body, signature)
+        return known[asked]
+
+    return verify_once
+
+
 @contextmanager
 def repeatable() -> Iterator[None]:
-    """Play schedules inside this: pools work in one thread, names are numbered from the first on, and keys
-    are read once: to read one takes as long as to verify with it."""
+    """Play schedules inside this: pools work in one thread, and names are numbered from the first on. What
+    follows from its arguments alone is worked out once: keys, key signatures, and what documents say. No
+    reader may change a document, which others have, too."""
     Names.given = 0
     with ExitStack() as patches:
         for module in (checksums, handler, readahead, strays):
             patches.enter_context(patch.object(module, "ThreadPoolExecutor", _Inline))
-        for read in (keys.read_signer, keys.read_verify_keys):
-            patches.enter_context(patch.object(keys, read.__name__, cache(read)))
+        once: tuple[tuple[Any, str, Callable[[Any], Any]], ...] = (
+            (keys, "read_signer", cache),
+            (keys, "read_verify_keys", cache),
+            (keys.VerifyKey, "has_signed", _verified_once),
+            (revision_keys, "derived_key", lru_cache(_MOST)),
+            (declaration, "_read_spec", _spec_once),
+            (document_table, "_decoded", lru_cache(_MOST)),
+        )
+        for place, name, memory in once:
+            patches.enter_context(patch.object(place, name, memory(getattr(place, name))))
         patches.enter_context(patch("uuid.uuid4", Names.next))
         yield

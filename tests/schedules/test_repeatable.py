@@ -10,6 +10,8 @@ import pytest
 from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis.stateful import run_state_machine_as_test
 
+from knoll.adapters import document_table
+from knoll.ports import Document
 from schedules.declared import GATES, model_document
 from schedules.faults import Fault, Process
 from schedules.kill_points import Passage
@@ -82,3 +84,18 @@ def test_the_schedules_of_a_seed_make_the_same_calls() -> None:
 
 def test_a_passage_makes_the_same_calls() -> None:
     assert _is_the_same_each_time(lambda: Passage("objects", forgets_crashed=True).calls())
+
+
+@pytest.mark.parametrize("story", ["deleted", "edited", "held"])
+def test_no_process_changes_a_document_that_it_has_read(story: str) -> None:
+    """So all may have the same one, which is decoded once."""
+    decode, read = document_table._decoded, list[tuple[str | bytes, Document]]()
+
+    def noted(body: str | bytes) -> Document:
+        read.append((body, decode(body)))
+        return read[-1][1]
+
+    with patch.object(document_table, "_decoded", noted), repeatable():
+        Passage(story, forgets_crashed=True).calls()
+    assert len(read) > 20
+    assert all(document == decode(body) for body, document in read)
