@@ -77,11 +77,13 @@ class Step:
 
 @dataclass(frozen=True)
 class Found:
-    """How many schedules were tried, how many of them had two faults, and what was wrong with which."""
+    """How many schedules were judged, how many of them had two faults, and what was wrong with which. Of the
+    pairs, `played` were carried out; the others begin in a world from which others were."""
 
     singles: int
     pairs: int
     wrong: Mapping[str, list[str]]
+    played: int = 0
 
 
 class Passage:
@@ -124,6 +126,7 @@ class Passage:
             self._world.feed.reverse()
         self._good: set[int] = set()
         self._after: dict[int, tuple[int, dict[str, list[str]]]] = {}
+        self._played = 0
         self._meant: dict[str, tuple[object, Saved]] = {}
         self._start = self._moment(Place(written=self._world.written))
 
@@ -170,11 +173,12 @@ class Passage:
                 wrong |= self._verdict(str(faults), after)
                 for second, both, _ in self._struck(moment, struck, faults):
                     pairs += 1
+                    self._played += 1
                     wrong |= self._verdict(f"{step.process.calls[faults[0][0]]}: {second}", both)
                 count, later = self._later(after)
                 pairs += count
                 wrong |= {f"{faults} then {where}": what for where, what in later.items()}
-        return Found(singles, pairs, wrong)
+        return Found(singles, pairs, wrong, self._played)
 
     def pauses(self, *, of_each: int = 1) -> Found:
         """Every call that is held up while something else happens: a minute of all that happens anyway,
@@ -259,6 +263,7 @@ class Passage:
         for faults, after, struck in self._struck(moment, step):
             count += 1
             wrong |= self._verdict(_named(moment, struck, faults), after)
+        self._played += count
         return count, wrong
 
     def _verdict(self, name: str, moment: Moment) -> dict[str, list[str]]:
