@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from knoll.laptop.signing import STAMPING, find_or_make_pair
 from knoll.names import join, run_id, version_name
 from knoll.records.claim import Claim, list_claims, write_claim
 from knoll.records.manifest import (
@@ -60,7 +61,7 @@ def laptop(
 def test_a_version_of_a_stranger_is_refused_because_no_key_has_signed_it(
     laptop: Laptop, data: Path, until: Until
 ) -> None:
-    """All else is as a trainer writes it: that is what the reason says."""
+    """All else is as knoll writes it, stamps too: that is what the reason says."""
     champion = laptop.model()["champion"]
     version = plant(laptop, champion)
     until(lambda: version in laptop.model()["quarantine"], 60)
@@ -106,8 +107,9 @@ def test_a_forged_champion_gives_way_to_the_version_before_until_it_is_whole(
 
 
 def plant(laptop: Laptop, champion: str) -> str:
-    """Write the next version as a trainer would, with the bytes of the champion; its name."""
-    bucket = laptop.platform.bucket
+    """Write the next version, with the bytes of the champion and all stamps, but without a signature; its
+    name."""
+    bucket = replace(laptop.platform.bucket, stamp_key=find_or_make_pair(laptop.home / STAMPING).private)
     version = version_name(1 + len([*list_claims("digits", bucket)]))
     origin = find_manifest("digits", champion, bucket)
     assert origin is not None
