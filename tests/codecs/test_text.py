@@ -46,6 +46,11 @@ def test_case_and_blanks_make_no_other_tokens(text: Any) -> None:
     assert read(text) == (["Ġa", "Ġgood", "Ġfilm"], [])
 
 
+def test_a_text_may_have_the_name_of_no_token_in_it() -> None:
+    tokens, _ = read("<none>")
+    assert "".join(tokens) == "Ġ<none>"
+
+
 def test_a_text_that_is_too_long_is_cut_with_a_warning() -> None:
     tokens, (told,) = read("good " * 9)
     assert tokens == ["Ġgood"] * SIZE

@@ -41,9 +41,11 @@ def open_tokenizer(content: str) -> "Tokenizer":
     from tokenizers import Tokenizer
 
     try:
-        return Tokenizer.from_str(content)
+        tokenizer = Tokenizer.from_str(content)
     except Exception as error:  # of no class of its own
         raise ValueError("tokenizer.json is no tokenizer that can be read") from error
+    tokenizer.encode_special_tokens = True  # as the text that they are: a user may write their names
+    return tokenizer
 
 
 def padded(numbers: list[int], size: int) -> Array:
