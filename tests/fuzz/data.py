@@ -24,9 +24,9 @@ from PIL import Image
 
 from fuzz.calls import calls, read_one_call
 from fuzz.inputs import Input, Seed, changed, damaged, generate, written
+from fuzz.instances import instances, read_instances
 from fuzz.tables import read_one_table, tables
 from knoll.cli.yaml_file import read_yaml
-from knoll.codecs import decode
 from knoll.codecs.raster import RasterLimits, read_raster, survey_raster
 from knoll.errors import InvalidData, KnollError
 from knoll.families import FAMILIES, find_family
@@ -44,7 +44,7 @@ from knoll.records.progress import load_progress
 from knoll.records.rollout import load_step
 from knoll.records.run import load_run
 from knoll.records.samples import load_samples
-from knoll.records.signature import Signature, Tensor, load_signature
+from knoll.records.signature import load_signature
 from knoll.trainer.archives import Member, read_directory
 from knoll.views.sense import faults_of_sense
 
@@ -59,14 +59,6 @@ _LOADERS = (
     *(load_checksums, load_claim, load_dataset, load_death, load_resend, load_report, load_manifest),
     *(load_outcome, load_probe, load_progress, load_step, load_run, load_samples, load_signature),
     load_compression,
-)
-_ASKED = Signature(
-    inputs=(
-        Tensor("picture", "FP32", (-1, 3, 8, 8), "image", {"mode": "RGB", "width": 8, "height": 8}),
-        Tensor("latent", "FP32", (-1, 4), "latent", {"size": 4}),
-        Tensor("columns", "INT64", (-1, 2)),
-    ),
-    outputs=(),
 )
 
 
@@ -150,15 +142,6 @@ def _read_record(body: bytes) -> str:
     return ""
 
 
-def _read_instances(body: bytes) -> str:
-    try:
-        instances = json.loads(body)
-    except (ValueError, RecursionError):
-        return ""
-    decode(instances, _ASKED)
-    return ""
-
-
 @cache
 def _pictures() -> tuple[bytes, ...]:
     colours = np.random.default_rng(0).integers(0, 255, (9, 7, 4), np.uint8)
@@ -224,21 +207,12 @@ def _records() -> tuple[bytes, ...]:
     return tuple(body for body in bodies if body[:1] in b"{[")
 
 
-@cache
-def _instances() -> tuple[bytes, ...]:
-    pixels = [[[1, 2, 3]] * 8] * 8
-    one = {"picture": pixels, "latent": {"seed": 7}, "columns": [1, 2]}
-    whole = {"latent": [0.1, 0.2, 0.3, 0.4]}
-    encoded = {"picture": {"b64": "iVBORw0KGgo="}, "latent": whole, "columns": [3, 4]}
-    return tuple(json.dumps(instances).encode() for instances in ([one], [encoded], [one, encoded]))
-
-
 DATA: Mapping[str, _Kind] = {
     "picture": _Kind(_pictures, _read_picture),
     "archive": _Kind(_archives, _read_archive),
     "model": _Kind(_models, _read_model, is_json=True, share=0.1),
     "record": _Kind(_records, _read_record, is_json=True),
-    "instances": _Kind(_instances, _read_instances, is_json=True),
+    "instances": _Kind(instances, read_instances, is_json=True),
     "call": _Kind(calls, read_one_call),
     "table": _Kind(tables, read_one_table),
 }
