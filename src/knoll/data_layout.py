@@ -11,13 +11,22 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from knoll.data_files import are_too_many, normal
+from knoll.data_kinds import (
+    is_archive,
+    is_picture,
+    is_sound,
+    is_table,
+    is_text,
+    no_picture,
+    no_sound,
+    no_table,
+    no_text,
+)
 from knoll.errors import BadFiles, InvalidData
 from knoll.quoting import escaped
 
 __all__ = [
     "NO_FOLDER",
-    "PICTURES",
-    "TABLES",
     "Form",
     "Layout",
     "bad_names",
@@ -25,28 +34,10 @@ __all__ = [
     "fault_of",
     "find_layout",
     "foldered",
-    "is_archive",
-    "is_picture",
-    "is_table",
-    "is_text",
     "listed",
-    "no_picture",
-    "no_table",
 ]
 
-_ARCHIVES = (".zip", ".tar")
-PICTURES = (".png", ".jpg", ".jpeg")
-TABLES = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet", ".npz")
-_TEXT = ".txt"
 NO_FOLDER = "it lies in no folder"
-_NO_PICTURE = "it is not a picture: only .png, .jpg and .jpeg are"
-_OTHER_ARCHIVES = (".gz", ".tgz", ".bz2", ".tbz2", ".xz", ".txz", ".zst", ".7z", ".rar")
-_NOT_READ = (
-    "it is compressed in a way that is not read: only .zip and .tar are; make a zip archive of the files"
-)
-_NO_TABLE = f"it is no table: only {', '.join(TABLES[:-1])} and {TABLES[-1]} are"
-_NO_TEXT = f"it is neither a text, as {_TEXT} is, nor a table: only {', '.join(TABLES)} are"
-
 _TRAIN = {"train", "training"}
 _SCORE = {"val", "valid", "validation", "test", "testing", "eval"}
 _LISTED = 5
@@ -63,6 +54,7 @@ class Form:
     has_classes: bool = False
     takes_tables: bool = False
     takes_texts: bool = False
+    takes_sounds: bool = False
 
 
 @dataclass(frozen=True)
@@ -73,31 +65,6 @@ class Layout:
     classes: Mapping[str, str]
     held_out: frozenset[str] = frozenset()
     splits: tuple[str, ...] = field(default=())
-
-
-def is_picture(name: str) -> bool:
-    """Whether a file of this name is read as a picture."""
-    return name.lower().endswith(PICTURES)
-
-
-def no_picture(name: str) -> str:
-    """Why a file whose name is that of no picture is bad."""
-    return _why_not(name, _NO_PICTURE)
-
-
-def is_table(name: str) -> bool:
-    """Whether a file of this name is read as a table."""
-    return name.lower().endswith(TABLES)
-
-
-def no_table(name: str) -> str:
-    """Why a file whose name is that of no table is bad."""
-    return _why_not(name, _NO_TABLE)
-
-
-def is_text(name: str) -> bool:
-    """Whether a file of this name is read as one text."""
-    return name.lower().endswith(_TEXT)
 
 
 def foldered(keys: Iterable[str], form: Form) -> list[str]:
@@ -129,11 +96,6 @@ def fault_of(keys: Iterable[str], form: Form, most_bad: float = 0) -> str:
     except InvalidData as error:
         return f"{error}; {error.fix}"
     return ""
-
-
-def is_archive(name: str) -> bool:
-    """Whether a file of this name is read as a folder."""
-    return name.lower().endswith(_ARCHIVES)
 
 
 def find_layout(keys: Iterable[str]) -> Layout:
@@ -187,14 +149,12 @@ def listed(names: Sequence[str]) -> str:
 def _why_other(key: str, form: Form) -> str:
     """Why the file is of a kind that is not taken; "" if it is taken."""
     if form.takes_texts and not is_text(key) and not is_table(key):
-        return _why_not(key, _NO_TEXT)
+        return no_text(key)
     if form.takes_pictures and not is_picture(key):
         return no_picture(key)
+    if form.takes_sounds and not is_sound(key):
+        return no_sound(key)
     return no_table(key) if form.takes_tables and not (is_table(key) or form.takes_texts) else ""
-
-
-def _why_not(name: str, other: str) -> str:
-    return _NOT_READ if name.lower().endswith(_OTHER_ARCHIVES) else other
 
 
 def _folders(key: str) -> _Folders:

@@ -14,7 +14,8 @@ from knoll.cli.upload_plan import UploadFile, UploadPlan
 from knoll.cli.upload_tables import TableLook
 from knoll.codecs.raster import check_raster
 from knoll.data_files import Skipped, normal, tally, why_skipped
-from knoll.data_layout import Form, is_archive, is_picture, is_table
+from knoll.data_kinds import is_archive, is_picture, is_table
+from knoll.data_layout import Form
 from knoll.errors import InvalidData, InvalidPicture
 from knoll.models import Model
 from knoll.quantities import TRAINER_BASE, memory_of

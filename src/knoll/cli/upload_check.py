@@ -14,17 +14,8 @@ from knoll.cli.upload_plan import UploadFile, UploadPlan
 from knoll.cli.upload_tables import LookedInto, TableLook, look_into_tables
 from knoll.codecs.raster import check_raster, survey_raster
 from knoll.data_files import are_too_many, normal, skipped_words, twins, why_skipped
-from knoll.data_layout import (
-    Form,
-    bad_names,
-    check_classes,
-    fault_of,
-    find_layout,
-    foldered,
-    is_archive,
-    is_picture,
-    listed,
-)
+from knoll.data_kinds import is_archive, is_picture
+from knoll.data_layout import Form, bad_names, check_classes, fault_of, find_layout, foldered, listed
 from knoll.errors import BadFiles, InvalidData, InvalidPicture
 from knoll.families import form_of
 from knoll.models import Model

@@ -14,7 +14,7 @@ from pathlib import Path, PurePath
 from knoll.cli.bars import progress
 from knoll.cli.upload_plan import UploadFile
 from knoll.data_files import why_skipped
-from knoll.data_layout import is_archive, is_table
+from knoll.data_kinds import is_archive, is_table
 from knoll.errors import InvalidData, InvalidModel
 from knoll.families import find_declaration
 from knoll.models import Model

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from knoll.data_layout import PICTURES, is_text
+from knoll.data_kinds import PICTURES, is_text
 from knoll.errors import InvalidData, InvalidEvent, InvalidInstance, NotFound
 from knoll.events.foreign import read_json
 from knoll.foreign_kinds import is_picture

@@ -17,7 +17,7 @@ from PIL import Image
 
 from knoll.codecs.raster import Shape, open_raster, survey_raster
 from knoll.data_files import why_skipped
-from knoll.data_layout import is_picture, no_picture
+from knoll.data_kinds import is_picture, no_picture
 from knoll.errors import BadFiles
 from knoll.families.base.files import Files
 

@@ -7,7 +7,7 @@ from threading import Lock
 from typing import TypeVar
 
 from knoll.data_files import why_skipped
-from knoll.data_layout import is_table, no_table
+from knoll.data_kinds import is_table, no_table
 from knoll.errors import BadFiles, InvalidData
 from knoll.families.base import BadRows, Files
 from knoll.quantities import in_words

@@ -1,6 +1,6 @@
 """Any file of columns, by the ending of its name."""
 
-from knoll.data_layout import is_table, no_table
+from knoll.data_kinds import is_table, no_table
 from knoll.errors import InvalidData
 from knoll.tables.arrays import read_arrays
 from knoll.tables.checks import checked

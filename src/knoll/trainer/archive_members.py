@@ -4,7 +4,7 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from knoll.data_layout import is_archive
+from knoll.data_kinds import is_archive
 from knoll.errors import InvalidData
 from knoll.quantities import in_words
 from knoll.quoting import escaped

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from knoll.data_files import Skipped, left_out_words, skipped_words
-from knoll.data_layout import is_archive
+from knoll.data_kinds import is_archive
 from knoll.families import find_family
 from knoll.families.base import Examples, Family, FamilyConfig
 from knoll.ports import Platform

@@ -6,7 +6,7 @@ from contextlib import suppress
 from typing import NamedTuple
 
 from knoll.data_files import Skipped, normal, tally, why_skipped
-from knoll.data_layout import is_archive
+from knoll.data_kinds import is_archive
 from knoll.errors import InvalidData
 from knoll.families.base import ahead
 from knoll.quoting import escaped

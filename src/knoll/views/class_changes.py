@@ -5,7 +5,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from knoll.data_files import normal
-from knoll.data_layout import Form, bad_names, find_layout, foldered, is_archive
+from knoll.data_kinds import is_archive
+from knoll.data_layout import Form, bad_names, find_layout, foldered
 from knoll.errors import InvalidData
 from knoll.models import Model
 from knoll.ports import Platform

@@ -6,7 +6,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from knoll.data_files import Skipped, tally
-from knoll.data_layout import Form, bad_names, fault_of, find_layout, foldered, is_archive
+from knoll.data_kinds import is_archive
+from knoll.data_layout import Form, bad_names, fault_of, find_layout, foldered
 from knoll.ingest.landed import is_data, skipped_of
 from knoll.models import parse_model
 from knoll.ports import Platform

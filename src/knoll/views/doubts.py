@@ -6,7 +6,7 @@ Each is a value that the rest of the platform can work with. So it is no fault.
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 
-from knoll.data_layout import is_archive, is_picture
+from knoll.data_kinds import is_archive, is_picture
 from knoll.errors import InvalidModel
 from knoll.families import find_declaration
 from knoll.models import Model

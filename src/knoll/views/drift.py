@@ -12,7 +12,8 @@ from datetime import datetime, timedelta
 from math import sqrt
 from typing import Any
 
-from knoll.data_layout import find_layout, is_archive
+from knoll.data_kinds import is_archive
+from knoll.data_layout import find_layout
 from knoll.errors import InvalidData, NewerSchema, Rejected
 from knoll.ports import Platform
 from knoll.records.dataset import find_snapshot

@@ -8,7 +8,8 @@ from itertools import islice
 from typing import Any
 
 from knoll.data_files import Skipped
-from knoll.data_layout import Form, find_layout, foldered, is_archive
+from knoll.data_kinds import is_archive
+from knoll.data_layout import Form, find_layout, foldered
 from knoll.errors import InvalidData, NewerSchema, NotFound, Rejected
 from knoll.ports import Platform
 from knoll.records.dataset import Dataset, list_datasets

@@ -7,7 +7,8 @@ from typing import Any
 import torch
 
 from knoll.data_files import why_skipped
-from knoll.data_layout import bad_names, is_table, listed
+from knoll.data_kinds import is_table
+from knoll.data_layout import bad_names, listed
 from knoll.errors import BadFiles, InvalidData
 from knoll.families.base import DataPart, Examples, Files
 from knoll.families.classifying import count_classes, split_classes
