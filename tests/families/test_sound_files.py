@@ -46,8 +46,8 @@ def test_each_bad_sound_is_named_with_what_it_is() -> None:
     with pytest.raises(BadFiles) as caught:
         survey_sounds(files, [*files])
     assert caught.value.faults == {
-        "c.wav": "it is an Ogg; only WAV and FLAC are read",
-        "d.wav": "it has 0 samples a second, and 1,000 to 192,000 are read",
+        "c.wav": "it is an Ogg; only WAV and FLAC are read: save it as WAV or FLAC",
+        "d.wav": "it has 0 samples a second, and 1,000 to 192,000 are read: resample it",
     }
     with pytest.raises(BadFiles, match=r"e.mp3: it is no sound"):
         sound_keys(["e.mp3"])

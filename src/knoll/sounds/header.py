@@ -22,7 +22,7 @@ from knoll.sounds.limits import (
     RATIO_FROM,
 )
 
-__all__ = ["SoundHeader", "read_sound_header"]
+__all__ = ["SoundHeader", "bad_sound", "read_sound_header"]
 
 _WAVES = {b"RIFF": "<", b"RIFX": ">", b"RF64": "<", b"BW64": "<"}
 _FLAC = b"fLaC"
@@ -79,9 +79,14 @@ def read_sound_header(file: BinaryIO, size: int) -> SoundHeader:
     if head.startswith(_FLAC):
         return _flac(file, size)
     if not head:
-        raise InvalidData("it is empty", fix=_AGAIN)
+        raise bad_sound("it is empty", _AGAIN)
     kind = foreign_kind(head)
-    raise InvalidData(f"it is {kind}; only WAV and FLAC are read" if kind else _neither(head), fix=_SAVE)
+    raise bad_sound(f"it is {kind}; only WAV and FLAC are read" if kind else _neither(head), _SAVE)
+
+
+def bad_sound(why: str, todo: str) -> InvalidData:
+    """A refusal that says in its text what to do: whoever names the file shows the text alone."""
+    return InvalidData(f"{why}: {todo}")
 
 
 def _neither(head: bytes) -> str:
@@ -98,10 +103,10 @@ def _wave(file: BinaryIO, size: int, magic: bytes) -> SoundHeader:
             form = _part(file, start, length, _SHORTEST_FORMAT, _LONGEST_FORMAT)
         elif kind == b"data":
             if not form:
-                raise InvalidData("its header is broken: the sound comes before its format", fix=_AGAIN)
+                raise bad_sound("its header is broken: the sound comes before its format", _AGAIN)
             is_wide = length == _UNKNOWN and magic in {b"RF64", b"BW64"}
             return _sound(form, order, start, _length(wide if is_wide else length, size - start))
-    raise InvalidData("it is cut short: it has a header and no sound", fix=_AGAIN)
+    raise bad_sound("it is cut short: it has a header and no sound", _AGAIN)
 
 
 def _chunks(file: BinaryIO, size: int, order: str) -> Iterator[tuple[bytes, int, int]]:
@@ -115,7 +120,7 @@ def _chunks(file: BinaryIO, size: int, order: str) -> Iterator[tuple[bytes, int,
         kind, length = struct.unpack(f"{order}4sI", head)
         yield kind, place + 8, length
         place += 8 + length + length % 2
-    raise InvalidData(f"it has more than {MOST_CHUNKS:,} parts before its sound", fix=_AGAIN)
+    raise bad_sound(f"it has more than {MOST_CHUNKS:,} parts before its sound", _AGAIN)
 
 
 def _part(file: BinaryIO, start: int, length: int, least: int, most: int) -> bytes:
@@ -123,20 +128,20 @@ def _part(file: BinaryIO, start: int, length: int, least: int, most: int) -> byt
     file.seek(start)
     body = file.read(min(length, most))
     if len(body) < least or (most == _LONGEST_FORMAT and length > most):
-        raise InvalidData(f"its header is broken: a part of it has {length:,} bytes", fix=_AGAIN)
+        raise bad_sound(f"its header is broken: a part of it has {length:,} bytes", _AGAIN)
     return body
 
 
 def _length(length: int, left: int) -> int:
     """The bytes of sound. Raises InvalidData unless the header says how many, and they are there."""
     if length == _UNKNOWN:
-        raise InvalidData(
-            "its header does not say how long it is, as that of a WAV in a pipe", fix="write it to a file"
+        raise bad_sound(
+            "its header does not say how long it is, as that of a WAV in a pipe", "write it to a file"
         )
     if length > left:
-        raise InvalidData(
+        raise bad_sound(
             f"it is cut short: its header says {length:,} bytes of sound, and {max(left, 0):,} are there",
-            fix=_AGAIN,
+            _AGAIN,
         )
     return length
 
@@ -148,19 +153,19 @@ def _sound(form: bytes, order: str, start: int, length: int) -> SoundHeader:
     _check(rate, channels)
     width = block // channels
     if tag not in {_PCM, _FLOAT, _ALAW, _ULAW}:
-        raise InvalidData(
-            f"its sound is packed as {_NAMES.get(tag, f'format 0x{tag:04X}')}, which is not read", fix=_SAVE
+        raise bad_sound(
+            f"its sound is packed as {_NAMES.get(tag, f'format 0x{tag:04X}')}, which is not read", _SAVE
         )
     if block % channels or not 8 * (width - 1) < bits <= 8 * width:
-        raise InvalidData(
-            f"its header is broken: {bits} bits in {channels} channels do not make {block} bytes", fix=_AGAIN
+        raise bad_sound(
+            f"its header is broken: {bits} bits in {channels} channels do not make {block} bytes", _AGAIN
         )
     encoding = _ENCODINGS.get((tag, width))
     if encoding is None:
         kind = "floats" if tag == _FLOAT else "whole numbers"
-        raise InvalidData(f"its samples are {kind} of {bits} bits, which are not read", fix=_SAVE)
+        raise bad_sound(f"its samples are {kind} of {bits} bits, which are not read", _SAVE)
     if length % block:
-        raise InvalidData("it is cut short: its last sample lacks a channel or a byte", fix=_AGAIN)
+        raise bad_sound("it is cut short: its last sample lacks a channel or a byte", _AGAIN)
     found = SoundHeader("WAV", rate, channels, length // block, encoding, start, start + length, order == ">")
     _check_length(found)
     return found
@@ -168,7 +173,7 @@ def _sound(form: bytes, order: str, start: int, length: int) -> SoundHeader:
 
 def _tag(form: bytes, order: str) -> int:
     if len(form) < _EXTENSIBLE_FORMAT:
-        raise InvalidData("its header is broken: its format is cut short", fix=_AGAIN)
+        raise bad_sound("its header is broken: its format is cut short", _AGAIN)
     tag, second, third = struct.unpack_from(f"{order}IHH", form, 24)
     is_usual = tag < _EXTENSIBLE and (second, third, form[32:40]) == (0, 16, _GUID)
     return int(tag) if is_usual else _EXTENSIBLE
@@ -180,16 +185,16 @@ def _flac(file: BinaryIO, size: int) -> SoundHeader:
         file.seek(place)
         head = file.read(4)
         if len(head) < 4:
-            raise InvalidData("it is cut short: it has a header and no sound", fix=_AGAIN)
+            raise bad_sound("it is cut short: it has a header and no sound", _AGAIN)
         kind, length = head[0] & 0x7F, int.from_bytes(head[1:])
         if place == len(_FLAC):
             info = file.read(_STREAM_INFO) if (kind, length) == (0, _STREAM_INFO) else b""
             if len(info) < _STREAM_INFO:
-                raise InvalidData("its header is broken: it does not say what it holds", fix=_AGAIN)
+                raise bad_sound("its header is broken: it does not say what it holds", _AGAIN)
         place += 4 + length
         if head[0] & 0x80:
             return _stream(info, place, size)
-    raise InvalidData(f"it has more than {MOST_CHUNKS:,} parts before its sound", fix=_AGAIN)
+    raise bad_sound(f"it has more than {MOST_CHUNKS:,} parts before its sound", _AGAIN)
 
 
 def _stream(info: bytes, start: int, size: int) -> SoundHeader:
@@ -198,36 +203,34 @@ def _stream(info: bytes, start: int, size: int) -> SoundHeader:
     bits, frames = (packed >> 36 & 31) + 1, packed & (1 << 36) - 1
     _check(rate, channels)
     if bits not in _BITS:
-        raise InvalidData(f"its samples have {bits} bits, and of FLAC 8, 16 and 24 are read", fix=_SAVE)
+        raise bad_sound(f"its samples have {bits} bits, and of FLAC 8, 16 and 24 are read", _SAVE)
     if start >= size:
-        raise InvalidData("it is cut short: it has a header and no sound", fix=_AGAIN)
+        raise bad_sound("it is cut short: it has a header and no sound", _AGAIN)
     if not frames:
-        raise InvalidData("its header does not say how long it is", fix="write it to a file, not to a pipe")
+        raise bad_sound("its header does not say how long it is", "write it to a file, not to a pipe")
     found = SoundHeader("FLAC", rate, channels, frames, f"PCM_{bits}", start, size, info=info)
     _check_length(found)
     unpacked = frames * channels * bits // 8
     if unpacked > max(RATIO_FROM, MOST_RATIO * (size - start)):
-        raise InvalidData(
+        raise bad_sound(
             f"it unpacks to more than {MOST_RATIO:,} times its size: it is forged, or nearly all silence",
-            fix="save it as WAV, or cut the silence",
+            "save it as WAV, or cut the silence",
         )
     return found
 
 
 def _check(rate: int, channels: int) -> None:
     if not LOWEST_RATE <= rate <= HIGHEST_RATE:
-        raise InvalidData(
+        raise bad_sound(
             f"it has {rate:,} samples a second, and {LOWEST_RATE:,} to {HIGHEST_RATE:,} are read",
-            fix="resample it",
+            "resample it",
         )
     if not 1 <= channels <= MOST_CHANNELS:
-        raise InvalidData(f"it has {channels:,} channels, and 1 to {MOST_CHANNELS} are read", fix="mix it")
+        raise bad_sound(f"it has {channels:,} channels, and 1 to {MOST_CHANNELS} are read", "mix it")
 
 
 def _check_length(header: SoundHeader) -> None:
     if not header.frames:
-        raise InvalidData("it has no sound: its length is 0", fix=_AGAIN)
+        raise bad_sound("it has no sound: its length is 0", _AGAIN)
     if header.frames > MOST_SECONDS * header.rate:
-        raise InvalidData(
-            f"it sounds {header.seconds:,.1f} seconds, more than {MOST_SECONDS:,}", fix="split it"
-        )
+        raise bad_sound(f"it sounds {header.seconds:,.1f} seconds, more than {MOST_SECONDS:,}", "split it")

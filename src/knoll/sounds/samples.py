@@ -19,9 +19,8 @@ import soundfile
 import soxr
 from numpy.typing import NDArray
 
-from knoll.errors import InvalidData
 from knoll.quoting import escaped
-from knoll.sounds.header import SoundHeader, read_sound_header
+from knoll.sounds.header import SoundHeader, bad_sound, read_sound_header
 from knoll.sounds.limits import FULL_SCALE, HIGHEST_RATE, LOWEST_RATE
 
 __all__ = ["Samples", "Sound", "read_sound", "resample", "to_wav"]
@@ -56,12 +55,14 @@ def read_sound(body: bytes, rate: int = 0) -> Sound:
                 samples[done : done + len(block)] = _mixed(block)
                 done += len(block)
     except (soundfile.SoundFileError, RuntimeError) as error:
-        raise InvalidData(f"it is damaged behind {done / header.rate:.1f} seconds: {_why(error)}") from error
+        raise bad_sound(
+            f"it is damaged behind {done / header.rate:.1f} seconds, {_why(error)}", "write the file again"
+        ) from error
     if done < header.frames:
-        raise InvalidData(
+        raise bad_sound(
             f"it is cut short or damaged: its header says {header.seconds:.1f} seconds, and "
             f"{done / header.rate:.1f} can be read",
-            fix="write the file again",
+            "write the file again",
         )
     wanted = rate or header.rate
     return Sound(resample(samples, header.rate, wanted), wanted, header)
@@ -70,9 +71,7 @@ def read_sound(body: bytes, rate: int = 0) -> Sound:
 def resample(samples: Samples, rate: int, wanted: int) -> Samples:
     """(T,) at one rate in Hz -> (T · wanted / rate,) at another, from -1 to 1."""
     if not all(LOWEST_RATE <= one <= HIGHEST_RATE for one in (rate, wanted)):
-        raise InvalidData(
-            f"a rate is from {LOWEST_RATE:,} to {HIGHEST_RATE:,} Hz, not {rate:,} or {wanted:,}"
-        )
+        raise bad_sound(f"a rate is from {LOWEST_RATE:,} to {HIGHEST_RATE:,} Hz, not {rate:,} or {wanted:,}")
     if rate == wanted:
         return samples
     made: Samples = soxr.resample(samples, rate, wanted, quality="HQ")
@@ -110,10 +109,10 @@ def _mixed(block: Samples) -> Samples:
     mixed: Samples = block.mean(axis=1, dtype=np.float32) if block.shape[1] > 1 else block[:, 0]
     highest = float(np.abs(mixed).max())
     if not np.isfinite(highest):
-        raise InvalidData("it has samples that are no numbers", fix="write the file again")
+        raise bad_sound("it has samples that are no numbers", "write the file again")
     if highest > FULL_SCALE:
-        raise InvalidData(
-            f"it has samples up to {highest:g}, and 1 is full scale", fix="divide them by their full scale"
+        raise bad_sound(
+            f"it has samples up to {highest:g}, and 1 is full scale", "divide them by their full scale"
         )
     return np.clip(mixed, -1, 1)
 
