@@ -56,6 +56,11 @@ class Form:
     takes_texts: bool = False
     takes_sounds: bool = False
 
+    @property
+    def thing(self) -> str:
+        """What a file in the folder of a class is, in a word."""
+        return "text" if self.takes_texts else "sound" if self.takes_sounds else "picture"
+
 
 @dataclass(frozen=True)
 class Layout:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from hashlib import sha256
+from io import BytesIO
 from typing import BinaryIO
 
 from knoll.cli.bars import progress
@@ -14,12 +15,13 @@ from knoll.cli.upload_plan import UploadFile, UploadPlan
 from knoll.cli.upload_tables import TableLook
 from knoll.codecs.raster import check_raster
 from knoll.data_files import Skipped, normal, tally, why_skipped
-from knoll.data_kinds import is_archive, is_picture, is_table
+from knoll.data_kinds import is_archive, is_picture, is_sound, is_table
 from knoll.data_layout import Form
 from knoll.errors import InvalidData, InvalidPicture
 from knoll.models import Model
 from knoll.quantities import TRAINER_BASE, memory_of
 from knoll.quoting import escaped
+from knoll.sounds.header import read_sound_header
 from knoll.trainer.archives import BadMember, Member, read_directory
 
 __all__ = ["Opened", "open_archives"]
@@ -97,8 +99,7 @@ def _members(item: UploadFile, key: str, room: int, form: Form, look: TableLook)
                 )
             if form.takes_tables and is_table(name):
                 look.look(member, len(content), partial(_head, content))
-            is_read = form.takes_pictures and is_picture(name)
-            yield _Member(member, fault=_fault(content) if is_read else "")
+            yield _Member(member, fault=_fault(name, content, form))
 
 
 def _content(member: Member, file: BinaryIO) -> bytes | BadMember:
@@ -113,9 +114,13 @@ def _head(body: bytes, most: int) -> bytes:
     return body[:most]
 
 
-def _fault(body: bytes) -> str:
+def _fault(name: str, body: bytes, form: Form) -> str:
+    """What is wrong with a picture or a sound; "" if nothing is, or if it is neither."""
     try:
-        check_raster(body)
-    except InvalidPicture as error:
+        if form.takes_pictures and is_picture(name):
+            check_raster(body)
+        if form.takes_sounds and is_sound(name):
+            read_sound_header(BytesIO(body), len(body))
+    except (InvalidData, InvalidPicture) as error:
         return str(error)
     return ""

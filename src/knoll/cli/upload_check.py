@@ -3,7 +3,7 @@
 A run would be rejected for the same faults, after minutes.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from filecmp import cmp
 from itertools import chain
 from pathlib import Path
@@ -14,7 +14,7 @@ from knoll.cli.upload_plan import UploadFile, UploadPlan
 from knoll.cli.upload_tables import LookedInto, TableLook, look_into_tables
 from knoll.codecs.raster import check_raster, survey_raster
 from knoll.data_files import are_too_many, normal, skipped_words, twins, why_skipped
-from knoll.data_kinds import is_archive, is_picture
+from knoll.data_kinds import is_archive, is_picture, is_sound
 from knoll.data_layout import Form, bad_names, check_classes, fault_of, find_layout, foldered, listed
 from knoll.errors import BadFiles, InvalidData, InvalidPicture
 from knoll.families import form_of
@@ -22,6 +22,7 @@ from knoll.models import Model
 from knoll.ports import Platform
 from knoll.quantities import counted
 from knoll.quoting import escaped
+from knoll.sounds.header import read_sound_header
 from knoll.views.class_changes import ClassChanges, class_changes
 
 __all__ = ["check_upload"]
@@ -56,12 +57,11 @@ def _check_files(model: Model, plan: UploadPlan, form: Form, opened: Opened, loo
     fault = _twin_fault(plan) or next(filter(None, faults), "") or _no_data(model, plan, opened)
     if fault:
         raise InvalidData(f"a run would be rejected, so nothing is sent: {fault}")
-    pictures = [item for item in plan.items if form.takes_pictures and is_picture(item.path.name)]
     named = {key: why for keys in _keys(model, plan, opened) for key, why in bad_names(keys, form).items()}
     if form.takes_tables:
         look_into_tables(look, plan.items)
     tables = look.found
-    broken = BadFiles({**named, **opened.faults, **dict(_faults(pictures)), **tables.faults})
+    broken = BadFiles({**named, **opened.faults, **dict(_faults(plan.items, form)), **tables.faults})
     if are_too_many(len(broken.faults), sum(map(len, _keys(model, plan, opened))), most):
         raise InvalidData(
             f"a run would be rejected, so nothing is sent: {broken}", fix="mend or remove these files"
@@ -113,7 +113,7 @@ def _class_fault(keys: Sequence[str], form: Form) -> str:
         return ""  # tables say which classes they hold
     try:
         layout = find_layout(key for key in files if not is_archive(key) and key not in bad)
-        check_classes(layout.classes.values(), "text" if form.takes_texts else "picture")
+        check_classes(layout.classes.values(), form.thing)
     except InvalidData as error:
         return f"{error}; {error.fix}"
     return ""
@@ -171,14 +171,29 @@ def _keys(model: Model, plan: UploadPlan, opened: Opened) -> list[list[str]]:
     return [sorted(key for key in keys if why_skipped(key) is None) for keys in whole]
 
 
-def _faults(items: Sequence[UploadFile]) -> Iterator[tuple[str, str]]:
-    with progress("Checking", len(items)) as advance:
-        for item in items:
+def _faults(items: Sequence[UploadFile], form: Form) -> Iterator[tuple[str, str]]:
+    """What is wrong with pictures and sounds."""
+    checks = [(item.path, look) for item in items if (look := _look(item.path.name, form))]
+    with progress("Checking", len(checks)) as advance:
+        for path, look in checks:
             try:
-                _check_picture(item.path)
-            except InvalidPicture as error:
-                yield str(item.path), str(error)
+                look(path)
+            except (InvalidData, InvalidPicture) as error:
+                yield str(path), str(error)
             advance(1)
+
+
+def _look(name: str, form: Form) -> Callable[[Path], None] | None:
+    """What looks into a file of this name before a run does."""
+    if form.takes_pictures and is_picture(name):
+        return _check_picture
+    return _check_sound if form.takes_sounds and is_sound(name) else None
+
+
+def _check_sound(path: Path) -> None:
+    """Check a sound by its header alone: training decodes it."""
+    with path.open("rb") as file:
+        read_sound_header(file, path.stat().st_size)
 
 
 def _check_picture(path: Path) -> None:
