@@ -4,6 +4,7 @@ from pathlib import Path
 
 from cli.declared import Knoll, Records
 from knoll.data_files import Skipped
+from knoll.families.sound_files import SoundSurvey
 from knoll.ports import Platform
 from knoll.records.dataset import Dataset, DatasetObject, write_dataset
 from knoll.records.manifest import version_uri
@@ -48,6 +49,24 @@ def test_objects_are_told_from_files(knoll: Knoll, platform: Platform, model_fil
     assert "These are 2 files and 1 archive of 4 B. An archive is one object" in shown
     found = json.loads(knoll("data", "digits", "-o", "json").stdout)
     assert (found["objects"], found["files"], found["archives"]["files"]) == (3, 2, 1)
+
+
+def test_the_sounds_are_those_of_the_newest_version(
+    knoll: Knoll, platform: Platform, model_file: Path, records: Records
+) -> None:
+    knoll("apply", "-f", model_file)
+    assert json.loads(knoll("data", "digits", "-o", "json").stdout)["sounds"] is None
+    learnt = SoundSurvey(22_050, 5400.0, {16_000: 1, 22_050: 3}, {1: 4})
+    records.version(records.run(), "v000001")
+    output = Tensor("sound", "FP32", (-1, 16_384), options={"sounds": learnt.option})
+    uri = version_uri(platform.bucket.root, "digits", "v000001") + SIGNATURE
+    platform.store.delete(uri)
+    platform.store.put(uri, Signature((), (output,)).encode())
+    shown = " ".join(knoll("data", "digits").stdout.split())
+    assert "v000001 learnt 1h30m of sound from 4 files, at 22,050 Hz" in shown
+    assert "Rates: 16,000 Hz in 1 file, 22,050 Hz in 3 files. Channels: 1 in 4 files" in shown
+    found = json.loads(knoll("data", "digits", "-o", "json").stdout)["sounds"]
+    assert (found["version"], found["files"], found["rates"]) == ("v000001", 4, {"16000": 1, "22050": 3})
 
 
 def test_each_landing_tells_what_changed_and_what_became_of_it(

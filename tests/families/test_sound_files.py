@@ -11,9 +11,9 @@ from knoll.sounds.samples import Samples, to_wav
 from support.sounds import flac, tone, wav
 
 SOUNDS = {
-    "a/1.wav": to_wav(tone(1, 16_000).astype("float32"), 16_000),
+    "a/1.wav": to_wav(tone(1, 16_000), 16_000),
     "a/2.FLAC": flac(tone(0.5, 8000)),
-    "b/3.wav": to_wav(tone(0.25, 16_000).astype("float32"), 16_000),
+    "b/3.wav": to_wav(tone(0.25, 16_000), 16_000),
 }
 
 

@@ -23,6 +23,7 @@ from knoll.sounds.limits import (
     MOST_CHUNKS,
     MOST_RATIO,
     MOST_SECONDS,
+    MOST_SECONDS_OF_ALL,
     RATIO_FROM,
 )
 from knoll.sounds.mel import log_mel, mel_picture
@@ -80,7 +81,7 @@ def test_each_encoding_in_two_channels_becomes_their_mean(form: str, subtype: st
     body, left = io.BytesIO(), tone()
     soundfile.write(body, np.stack([left, -left / 2], 1), 8000, format=form, subtype=subtype)
     sound = read_sound(body.getvalue())
-    assert (sound.rate, sound.header.channels, sound.samples.dtype) == (8000, 2, np.float32)
+    assert (sound.rate, sound.header.channels, str(sound.samples.dtype)) == (8000, 2, "float32")
     np.testing.assert_allclose(sound.samples, left / 4, atol=step)
 
 
@@ -116,7 +117,7 @@ def test_a_sound_whose_end_is_missing_is_refused(body: bytes, share: float) -> N
         (wav(b""), "it has no sound: its length is 0"),
         (wav(bytes(9)), "its last sample lacks"),
         (wav(bytes(8), length=2**32 - 1), "does not say how long it is"),
-        (wav(np.float32([0, np.nan]).tobytes(), tag=3, bits=32), "samples that are no numbers"),
+        (wav(np.array([0, np.nan], np.float32).tobytes(), tag=3, bits=32), "samples that are no numbers"),
         (flac_header(frames=0) + bytes(9), "does not say how long it is"),
         (flac_header(bits=12) + bytes(9), "of FLAC 8, 16 and 24 are read"),
         (flac_header(), "it has a header and no sound"),
@@ -154,11 +155,9 @@ def test_more_channels_than_the_limit_or_none_are_refused(channels: int) -> None
 
 def test_a_file_sounds_as_long_as_the_limit_and_no_longer() -> None:
     most = MOST_SECONDS * LOWEST_RATE
-    for make in (
-        lambda frames: wav(bytes(frames), bits=8, rate=LOWEST_RATE),
-        lambda frames: flac_header(frames=frames, rate=LOWEST_RATE) + bytes(9),
-    ):
-        whole, long = make(most), make(most + 1)
+    waves = [wav(bytes(frames), bits=8, rate=LOWEST_RATE) for frames in (most, most + 1)]
+    flacs = [flac_header(frames=frames, rate=LOWEST_RATE) + bytes(9) for frames in (most, most + 1)]
+    for whole, long in (waves, flacs):
         assert read_sound_header(io.BytesIO(whole), len(whole)).seconds == MOST_SECONDS
         with pytest.raises(InvalidData, match="seconds, more than 600"):
             read_sound(long)
@@ -188,7 +187,7 @@ def test_a_header_of_too_many_parts_is_refused() -> None:
 
 
 def test_floats_beyond_full_scale_are_clipped_and_those_of_another_scale_are_refused() -> None:
-    loud = np.float32([0.5, -FULL_SCALE])
+    loud = np.array([0.5, -FULL_SCALE], np.float32)
     assert read_sound(wav(loud.tobytes(), tag=3, bits=32)).samples.tolist() == [0.5, -1]
     with pytest.raises(InvalidData, match="it has samples up to 80, and 1 is full scale"):
         read_sound(wav((10 * loud).tobytes(), tag=3, bits=32))
@@ -245,28 +244,47 @@ def test_forged_headers_take_no_memory() -> None:
 
 @pytest.mark.parametrize("wanted", [1000, 11_025, 16_000, 44_100, 192_000])
 def test_a_tone_at_another_rate_is_the_same_tone(wanted: int) -> None:
-    made = resample(np.float32(tone(1, 22_050, 200)), 22_050, wanted)
+    made = resample(tone(1, 22_050, 200), 22_050, wanted)
     assert len(made) == wanted
     inner = slice(wanted // 10, -wanted // 10)
     np.testing.assert_allclose(made[inner], tone(1, wanted, 200)[inner], atol=2e-3)
 
 
 def test_resampling_leaves_no_tone_above_the_new_half_rate() -> None:
-    made = resample(np.float32(tone(1, 48_000, 15_000)), 48_000, 16_000)
+    made = resample(tone(1, 48_000, 15_000), 48_000, 16_000)
     assert np.abs(made[1000:-1000]).max() < 1e-3
 
 
+def test_a_rate_beyond_the_limits_is_never_made() -> None:
+    with pytest.raises(ValueError, match="a rate is from 1,000 to 192,000 Hz, not 8,000 or 999"):
+        resample(tone(), 8000, LOWEST_RATE - 1)
+
+
 def test_the_bytes_of_a_wav_come_back_as_its_samples() -> None:
-    samples = np.float32([0, 0.5, -1, 2])
+    samples = np.array([0, 0.5, -1, 2], np.float32)
     sound = read_sound(to_wav(samples, 16_000))
     assert sound.rate == 16_000
     np.testing.assert_allclose(sound.samples, np.clip(samples, -1, 1), atol=2**-14)
 
 
 def test_the_loudest_band_of_a_tone_rises_with_it() -> None:
-    low, high = (log_mel(np.float32(tone(0.5, 16_000, hertz)), 16_000) for hertz in (300, 3000))
+    low, high = (log_mel(tone(0.5, 16_000, hertz), 16_000) for hertz in (300, 3000))
     assert low.shape == (80, 1 + 8000 // 256)
     assert low[:, 10].argmax() < high[:, 10].argmax()
-    picture = mel_picture(np.float32(tone(0.5, 16_000, 3000)), 16_000)
-    assert (picture.dtype, picture.shape, picture.max()) == (np.uint8, low.shape, 255)
+    picture = mel_picture(tone(0.5, 16_000, 3000), 16_000)
+    assert (str(picture.dtype), picture.shape, int(picture.max())) == ("uint8", low.shape, 255)
     assert mel_picture(np.zeros(5, np.float32), 16_000).shape[0] == 80
+
+
+def test_the_page_of_sounds_has_the_limits() -> None:
+    page = Path(__file__).parents[2].joinpath("docs/sounds.md").read_text()
+    told = (
+        f"samples a second | {LOWEST_RATE:,} to {HIGHEST_RATE:,}",
+        f"channels | 1 to {MOST_CHANNELS}",
+        f"seconds of a file | {MOST_SECONDS:,}",
+        f"seconds of all files | {MOST_SECONDS_OF_ALL:,}",
+        f"parts of a header, such as tags | {MOST_CHUNKS:,}",
+        f"if all are more than {RATIO_FROM // 2**20}Mi | {MOST_RATIO:,}",
+        f"Floats up to {FULL_SCALE:g} are clipped",
+    )
+    assert [one for one in told if one not in page] == []

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 __all__ = ["flac", "flac_header", "tone", "wav"]
 
 
-def tone(seconds: float = 0.1, rate: int = 8000, hertz: float = 440.0) -> NDArray[np.float64]:
+def tone(seconds: float = 0.1, rate: int = 8000, hertz: float = 440.0) -> NDArray[np.float32]:
     """(T,) half as loud as it may be."""
-    return np.asarray(0.5 * np.sin(2 * np.pi * hertz * np.arange(round(seconds * rate)) / rate))
+    return np.asarray(0.5 * np.sin(2 * np.pi * hertz * np.arange(round(seconds * rate)) / rate), np.float32)
 
 
 def wav(
@@ -33,7 +33,7 @@ def wav(
     return b"RIFF" + struct.pack("<I", len(parts)) + parts
 
 
-def flac(samples: NDArray[np.float64], rate: int = 8000, subtype: str = "PCM_16") -> bytes:
+def flac(samples: NDArray[np.float32], rate: int = 8000, subtype: str = "PCM_16") -> bytes:
     """(T,) or (T, channels) -> FLAC."""
     body = io.BytesIO()
     soundfile.write(body, samples, rate, format="FLAC", subtype=subtype)

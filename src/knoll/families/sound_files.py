@@ -4,6 +4,7 @@ import io
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from knoll.data_files import why_skipped
 from knoll.data_kinds import is_sound, no_sound
@@ -25,6 +26,13 @@ class SoundSurvey:
     seconds: float
     rates: Mapping[int, int]
     channels: Mapping[int, int]
+
+    @property
+    def option(self) -> dict[str, Any]:
+        """The option `sounds` of an input or output of the signature, which `knoll data` shows."""
+        counts = {"rates": self.rates, "channels": self.channels}
+        told = {name: {str(key): one for key, one in some.items()} for name, some in counts.items()}
+        return {"rate": self.rate, "seconds": self.seconds, **told}
 
 
 def sound_keys(keys: Iterable[str]) -> list[str]:

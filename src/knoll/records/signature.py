@@ -52,11 +52,12 @@ class Tensor:
     """One input or output of the graph.
 
     `datatype` is one of the open inference protocol: FP32, INT64, ... `shape` has -1 for the batch. `codec`
-    names the conversion from or to JSON, which `knoll.codecs` has, and `options` are its options. Some
-    have one meaning in all codecs: the output has a number for each of `labels`, of which the highest is the
+    names the conversion from or to JSON, which `knoll.codecs` has, and `options` are its options. Some have
+    one meaning in all codecs: the output has a number for each of `labels`, of which the highest is the
     answer; `low` and `high` are the numbers of black and white; `columns` are those of a row; `names` are
-    those of series; an input that `is_text` is sent as a text; `file` is the name of a file of the version
-    that the codec needs, which `with_files` adds as `content`.
+    those of series; `sounds` says what sounds a version has learnt; an input that `is_text` is sent as a
+    text; `file` is the name of a file of the version that the codec needs, which `with_files` adds as
+    `content`.
     """
 
     name: str

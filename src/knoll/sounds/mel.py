@@ -44,4 +44,7 @@ def mel_picture(samples: Samples, rate: int, *, bands: int = 80) -> NDArray[np.u
     is black."""
     hop = max(256, -(-len(samples) // _WIDEST))
     levels = log_mel(samples, rate, hop=hop, bands=bands)[::-1] * (20 / np.log(10))
-    return np.rint(255 * np.clip(1 + (levels - levels.max()) / 80, 0, 1)).astype(np.uint8)
+    pixels: NDArray[np.uint8] = np.rint(255 * np.clip(1 + (levels - levels.max()) / 80, 0, 1)).astype(
+        np.uint8
+    )
+    return pixels

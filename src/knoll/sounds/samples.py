@@ -69,9 +69,10 @@ def read_sound(body: bytes, rate: int = 0) -> Sound:
 
 
 def resample(samples: Samples, rate: int, wanted: int) -> Samples:
-    """(T,) at one rate in Hz -> (T · wanted / rate,) at another, from -1 to 1."""
+    """(T,) at one rate in Hz -> (T · wanted / rate,) at another, from -1 to 1. Raises ValueError if a rate is
+    beyond the limits."""
     if not all(LOWEST_RATE <= one <= HIGHEST_RATE for one in (rate, wanted)):
-        raise bad_sound(f"a rate is from {LOWEST_RATE:,} to {HIGHEST_RATE:,} Hz, not {rate:,} or {wanted:,}")
+        raise ValueError(f"a rate is from {LOWEST_RATE:,} to {HIGHEST_RATE:,} Hz, not {rate:,} or {wanted:,}")
     if rate == wanted:
         return samples
     made: Samples = soxr.resample(samples, rate, wanted, quality="HQ")

@@ -1,14 +1,11 @@
-"""The columns of a model's data, as its newest version has learnt them: a view reads no data of users."""
+"""The columns of a model's data, as its newest version has learnt them."""
 
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from knoll.errors import NewerSchema, NotFound, Rejected
 from knoll.ports import Platform
-from knoll.records.signature import read_signature
-from knoll.views.versions import version_names
+from knoll.views.newest import newest_signature
 
 __all__ = ["ColumnsView", "DataColumn", "columns_document", "find_columns"]
 
@@ -41,21 +38,18 @@ class ColumnsView:
 def find_columns(platform: Platform, model: str) -> ColumnsView | None:
     """The columns of the newest version; None if there is no version, if it takes no rows, or if its
     signature cannot be read."""
-    version = next(iter(version_names(platform, model)), "")
-    if not version:
-        return None
-    with suppress(NotFound, NewerSchema, Rejected):
-        for one in read_signature(model, version, platform.bucket).inputs:
-            if one.columns:
-                told = one.options.get("target", {})
-                return ColumnsView(
-                    version,
-                    one.options.get("rows", 0),
-                    told.get("name", ""),
-                    told.get("counts", {}),
-                    [_column(column) for column in one.columns],
-                    [*one.options.get("ignored", ())],
-                )
+    version, signature = newest_signature(platform, model) or ("", None)
+    for one in signature.inputs if signature else ():
+        if one.columns:
+            told = one.options.get("target", {})
+            return ColumnsView(
+                version,
+                one.options.get("rows", 0),
+                told.get("name", ""),
+                told.get("counts", {}),
+                [_column(column) for column in one.columns],
+                [*one.options.get("ignored", ())],
+            )
     return None
 
 
