@@ -3,7 +3,9 @@
 import io
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
+from threading import Lock
 from typing import Any
 
 from knoll.data_files import why_skipped
@@ -15,6 +17,8 @@ from knoll.sounds.limits import MOST_SECONDS_OF_ALL
 from knoll.sounds.samples import Samples, read_sound
 
 __all__ = ["SoundSurvey", "read_sounds", "sound_keys", "survey_sounds"]
+
+_LONG = 2**22  # samples of a channel, 16 MiB once decoded
 
 
 @dataclass(frozen=True)
@@ -66,8 +70,14 @@ def survey_sounds(files: Files, keys: Sequence[str]) -> SoundSurvey:
 
 def read_sounds(files: Files, keys: Sequence[str], rate: int, use: Callable[[int, Samples], object]) -> None:
     """Call `use` with the number of each sound in `keys` and its samples, (T,), at this rate in Hz, in no
-    order. Raises BadFiles that names all broken files."""
-    _raise_faults(files.each(keys, lambda body: read_sound(body, rate).samples, use))
+    order. One long sound at a time is decoded. Raises BadFiles that names all broken files."""
+    turn = Lock()
+
+    def decode(body: bytes) -> Samples:
+        with turn if _header(body).frames > _LONG else nullcontext():
+            return read_sound(body, rate).samples
+
+    _raise_faults(files.each(keys, decode, use))
 
 
 def _header(body: bytes) -> SoundHeader:
