@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from knoll.errors import InvalidData
-from knoll.tables import limits, read_table
+from knoll.tables import limits, read_table, read_text
 from knoll.tables.table import Table
 
 PLAIN = "a,b\n1,x\n2,ü\n"
@@ -324,6 +324,12 @@ def test_an_archive_of_arrays_that_unpacks_to_too_much_is_refused_by_its_directo
         archive.writestr("x.npy", b"x")
     forged = body.getvalue().replace((1).to_bytes(4, "little") * 2, (2**31).to_bytes(4, "little") * 2)
     assert "it has 2Gi when it is unpacked, more than 1Gi" in fault_of("people.npz", forged)
+
+
+def test_a_file_of_one_text_has_as_many_characters_as_a_cell() -> None:
+    assert len(read_text(b"x" * limits.LONGEST_CELL)) == limits.LONGEST_CELL
+    with pytest.raises(InvalidData, match="it has 131,073 characters, more than 131,072: split it"):
+        read_text(b"x" * (limits.LONGEST_CELL + 1))
 
 
 @pytest.mark.parametrize("name", ["people.xlsx", "people.txt", "people"])

@@ -36,7 +36,9 @@ def kind_of(cells: Sequence[object], **options: Sequence[str]) -> Column:
         ([f"id{number}" for number in range(50)], "category"),
         ([f"id{number}" for number in range(51)], "text"),
         ([f"id{number}" for number in range(51)] * 2, "category"),
+        ([f"id{number}" for number in range(1000)] * 4, "category"),
         ([f"id{number}" for number in range(1001)] * 4, "text"),
+        (["x" * 200, "y"], "category"),
         (["x" * 201, "y"], "text"),
     ],
 )
