@@ -1,11 +1,13 @@
 """One process of a test: it trains small families, and writes the weights, or how it ended, to a folder.
 
 PYTHONPATH=tests python tests/trainer/ranks_script.py FOLDER WHAT, below torchrun; WHAT has line, ill, dcgan,
-differing and last deserted in it, with commas.
+differing and last deserted in it, with commas. With "shards of" before it, the processes share out; with
+"from shards" or "to shards", they do so until a stop after the first step, or from there on.
 """
 
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +20,12 @@ from knoll.families.base import Batch, Examples, FamilyConfig, Sign
 from knoll.families.dcgan.family import Dcgan
 from knoll.families.dcgan.networks import SIDE
 from knoll.settings import read_settings
+from knoll.trainer.checkpoints import Saved, Unsaved
 from knoll.trainer.divergence import Diverged
 from knoll.trainer.loop import train_networks
 from knoll.trainer.ranks import Ranks, join_ranks
+from knoll.trainer.state_files import Tree, decode_tree, encode_tree
+from knoll.trainer.stopping import Terminated
 from trainer.cheap import few_pictures
 
 
@@ -32,7 +37,14 @@ class Line:
         return nn.ModuleDict({"line": nn.Linear(3, 1)})
 
     def optimizers(self, networks: nn.ModuleDict, config: FamilyConfig) -> dict[str, torch.optim.Optimizer]:
-        return {"line": torch.optim.Adam(networks.parameters(), lr=0.01)}
+        self.optimizer = torch.optim.Adam(networks.parameters(), lr=0.01)
+        return {"line": self.optimizer}
+
+    @property
+    def kept(self) -> int:
+        """How many numbers the optimiser keeps, without its counts of steps."""
+        states = self.optimizer.state.values()
+        return sum(state[name].numel() for state in states for name in ("exp_avg", "exp_avg_sq"))
 
     def rate(self, done: float, config: FamilyConfig) -> float:
         return 1.0
@@ -97,7 +109,44 @@ def differ(folder: Path, ranks: Ranks) -> None:
         (folder / f"differing-{ranks.rank}-of-{ranks.world}.txt").write_text(str(error))
 
 
-def train(folder: Path, what: str, ranks: Ranks) -> None:
+class Shelf(Unsaved):
+    """Keeps the state of a stopped training in a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def saved(self) -> Iterator[Saved]:
+        for place in self._folder.glob("*.json"):
+            yield Saved(
+                int(place.stem),
+                1,
+                decode_tree(place.read_bytes(), place.with_suffix(".tensors").read_bytes()),
+            )
+
+    def keep(self, tree: Tree, step: int, of_steps: int) -> None:
+        if tree is not None:
+            self._folder.mkdir()
+            text, tensors = encode_tree(tree)
+            (self._folder / f"{step}.tensors").write_bytes(tensors)
+            (self._folder / f"{step}.json").write_bytes(text)
+
+
+def train_in_two_ways(folder: Path, what: str, ranks: Ranks) -> None:
+    """Share out before the stop alone, or after it alone."""
+    from_shards = what == "from shards"
+    shelf = Shelf(folder / what)
+    try:
+        train(
+            *(folder, "line", replace(ranks, shard=from_shards), "stopped"),
+            keeper=shelf,
+            is_asked_to_stop=lambda: True,
+        )
+    except Terminated:
+        ranks.add_up(0, device=torch.device("cpu"))  # nobody reads a state before it is written
+        train(folder, "line", replace(ranks, shard=not from_shards), what, keeper=shelf)
+
+
+def train(folder: Path, what: str, ranks: Ranks, name: str = "", **more: Any) -> None:
     config = (
         Dcgan().configure({"epochs": 1, "batchSize": 8, "scored": 2})
         if what == "dcgan"
@@ -105,8 +154,8 @@ def train(folder: Path, what: str, ranks: Ranks) -> None:
     )
     family: Any = {"dcgan": Dcgan, "deserted": Deserted}.get(what, Line)()
     examples = pictures() if what == "dcgan" else points(what == "ill")
-    file = folder / f"{what}-{ranks.rank}-of-{ranks.world}"
-    quiet: Any = {"report": lambda *_: None, "say": lambda _: None}
+    file = folder / f"{name or what}-{ranks.rank}-of-{ranks.world}"
+    quiet: Any = {"report": lambda *_: None, "say": lambda _: None, **more}
     try:
         trained = train_networks(family, examples, config, device=torch.device("cpu"), ranks=ranks, **quiet)
     except Diverged as error:
@@ -114,6 +163,8 @@ def train(folder: Path, what: str, ranks: Ranks) -> None:
         return
     held_out = torch.tensor([list(point.held_out.values()) for point in trained.curves.points])
     losses = {"losses": torch.tensor(list(trained.losses.values())), "held out": held_out}
+    if isinstance(family, Line):
+        losses["kept"] = torch.tensor(family.kept)
     save_file({**trained.networks.state_dict(), **losses}, file.with_suffix(".safetensors"))
 
 
@@ -123,5 +174,9 @@ if __name__ == "__main__":
         for what in sys.argv[2].split(","):
             if what == "differing":
                 differ(Path(sys.argv[1]), ranks)
+            elif what in ("from shards", "to shards"):
+                train_in_two_ways(Path(sys.argv[1]), what, ranks)
+            elif what.startswith("shards of "):
+                train(Path(sys.argv[1]), what.removeprefix("shards of "), replace(ranks, shard=True), what)
             else:
                 train(Path(sys.argv[1]), what, ranks)

@@ -8,7 +8,7 @@ from families.toy import ColumnMean
 from knoll.families.base import Examples, Streamed
 from knoll.families.dcgan.family import Dcgan
 from knoll.families.image.family import ImageClassifier
-from knoll.trainer.memory import TooLittleMemory, check_step, step_bytes
+from knoll.trainer.memory import TooLittleMemory, check_device, check_step, step_bytes
 
 
 @pytest.mark.parametrize(("width", "height"), [(96, 96), (96, 72), (28, 28)])
@@ -33,6 +33,19 @@ def test_a_step_grows_with_its_examples_and_takes_no_memory() -> None:
     assert many is not None
     assert few[0] == many[0] > 4 * 2_000_000
     assert many[1] > 50_000 * few[1]
+
+
+def test_a_network_that_fits_into_no_gpu_is_refused_with_what_it_takes() -> None:
+    """Weights and gradients are whole in each process; with shards, the state of Adam is not."""
+    family, examples = Dcgan(), Examples((torch.zeros(2, 3, 56, 56, dtype=torch.uint8),), ())
+    config = family.configure({})
+    found = step_bytes(family, examples, config, 1)
+    assert found is not None
+    room = 3 * found[0]
+    with pytest.raises(TooLittleMemory, match="a network is never spread over several GPUs: lower its size"):
+        check_device(family, examples, config, room, 1)
+    check_device(family, examples, config, room, 2)
+    check_device(family, examples, config, 0, 1)
 
 
 def test_streamed_examples_keep_what_the_step_leaves() -> None:

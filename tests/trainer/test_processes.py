@@ -66,6 +66,7 @@ class World:
         config: dict[str, Any] | None = None,
         nodes: int = 1,
         processes: int = 1,
+        sharding: str = "none",
     ) -> str:
         """Write the record of a run on these files; its id."""
         dataset = self.land(files)
@@ -79,6 +80,7 @@ class World:
             created_at="2026-01-01T00:00:00+00:00",
             nodes=nodes,
             processes_per_node=processes,
+            sharding=sharding,
         )
         self.store.put(run_uri(self.root, run.id), run.encode())
         return run.id
@@ -190,8 +192,8 @@ def test_a_run_of_several_processes_that_is_broken_off_leaves_no_process_and_no_
 def test_processes_that_are_terminated_keep_their_state_for_as_many_or_fewer(
     world: World, some: dict[str, bytes], processes: int, until: Until
 ) -> None:
-    """All stop after the same step, and the first one keeps the state of all."""
-    run = world.run(some, {**CONFIG, "epochs": ENDLESS}, processes=2)
+    """All stop after the same step, and the first one keeps the state of all, which they share out."""
+    run = world.run(some, {**CONFIG, "epochs": ENDLESS}, processes=2, sharding="optimizer")
     trainer = world.start(run)
     until(lambda: world.state(run) == "training", 90)
     trainer.terminate()
@@ -201,6 +203,9 @@ def test_processes_that_are_terminated_keep_their_state_for_as_many_or_fewer(
     world.store.put(run_uri(world.root, run), again.encode())
     assert world.start(run).wait(240) == 0, world.log()
     assert world.log().count("resumed after step") == 1
+    told = "sharding is none: one process trains alone"
+    assert world.log().count("each process keeps about 1/2 of the gradients") == processes
+    assert world.log().count(told) == 2 - processes
     assert load_outcome(world.store.get(outcome_uri(world.root, run))).metrics["accuracy"] > 0.8
 
 

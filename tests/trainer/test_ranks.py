@@ -29,7 +29,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module", autouse=True)
 def ended(folder: Path) -> Ended:
     """How the two processes have ended: the last training is deserted by one of them."""
-    rank = [str(SCRIPT), str(folder), "differing,line,dcgan,ill,deserted"]
+    shards = "shards of line,shards of dcgan,from shards,to shards"
+    rank = [str(SCRIPT), str(folder), f"differing,line,dcgan,{shards},ill,deserted"]
     environment = {**os.environ, "PYTHONPATH": str(SCRIPT.parents[1])}
     with tempfile.TemporaryDirectory() as meeting:
         command = on_one_node(2, meeting, rank)
@@ -46,9 +47,31 @@ def weights(folder: Path, what: str, rank: int, world: int) -> dict[str, torch.T
 def test_two_processes_learn_what_one_alone_learns(folder: Path) -> None:
     """Weights, mean losses and held-out losses agree up to rounding, also if shares differ in size."""
     alone, together = weights(folder, "line", 0, 1), weights(folder, "line", 0, 2)
+    assert alone.pop("kept") == together.pop("kept") == 8
     assert alone["held out"].shape == (12, 1)
     for name, value in alone.items():
         torch.testing.assert_close(together[name], value, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("what", ["line", "dcgan"])
+def test_processes_that_share_out_learn_the_same_to_the_last_bit(folder: Path, what: str) -> None:
+    """With one optimiser and with two; together they keep what each would keep alone."""
+    kept = 0
+    for rank in (0, 1):
+        whole, shared = (weights(folder, how, rank, 2) for how in (what, f"shards of {what}"))
+        kept += int(shared.pop("kept", torch.tensor(4)))
+        whole.pop("kept", None)
+        assert whole.keys() == shared.keys()
+        assert all(torch.equal(whole[name], shared[name]) for name in whole)
+    assert kept == 8
+
+
+@pytest.mark.parametrize("way", ["from shards", "to shards"])
+def test_a_training_goes_on_with_other_shards_from_its_state(folder: Path, way: str) -> None:
+    for rank in (0, 1):
+        undisturbed, resumed = (weights(folder, what, rank, 2) for what in ("line", way))
+        for name in undisturbed.keys() - {"kept"}:
+            assert torch.equal(undisturbed[name], resumed[name]), name
 
 
 @pytest.mark.parametrize("what", ["line", "dcgan"])

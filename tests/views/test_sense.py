@@ -97,6 +97,14 @@ def test_graphs_are_compared_by_a_metric_that_the_family_has() -> None:
     ]
 
 
+def test_one_process_has_nobody_to_share_with() -> None:
+    for processes in (1, 2):
+        training = f"{{sharding: optimizer, processesPerNode: {processes}}}"
+        (one,) = read_yaml(model_yaml("cli-data", gate="null", training=training), "model.yaml")
+        told = [*doubts(parse_model(one.value))]
+        assert ["one process trains" in each for each in told] == [True] * (2 - processes)
+
+
 def test_a_family_computes_in_no_precision_in_which_it_does_not_learn() -> None:
     """Whether a device can, the trainer finds out. A Model that asks for no GPU is warned of what needs
     one."""

@@ -162,6 +162,7 @@ def _run(id: str, document: Document, dataset: Dataset, now: datetime, bucket: B
         card=model.card.given(),
         gate=model.gate.given() if model.gate else {},
         accelerate=model.training.accelerate.given(),
+        sharding=model.training.sharding,
     )
 
 

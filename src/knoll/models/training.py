@@ -47,6 +47,12 @@ class TrainingSpec(Spec):
         description="How long the processes wait for the slowest one. If one is dead or hangs for so long, "
         "the attempt ends, and the next one goes on from the newest checkpoint",
     )
+    sharding: Literal["none", "optimizer"] = Field(
+        default="none",
+        description="What the processes share out. With `optimizer`, each keeps the gradients and the state "
+        "of optimisers for its share of the weights, which saves memory in large networks. The weights are "
+        "the same",
+    )
     resources: Annotated[Resources, _TRAINED_WITH] = Field(
         default_factory=dict,
         description="What one Pod requests, which is also its limit: `{cpu: 2, memory: 2Gi, "

@@ -48,8 +48,9 @@ class Run(Stamped):
     The training ends when its held-out loss has not fallen for `patience` epochs; 0 is never. Its processes
     wait `rank_timeout` seconds for each other. `compression` says which graphs are tried in place of the
     exported one, as `CompressionSpec.asked` has it; it is empty for none. `accelerate` says how it computes,
-    as far as the Model says it. `card` and `gate` are those of the Model, as far as given, and only for the
-    model card.
+    as far as the Model says it. `sharding` says what the processes share out: none, or optimizer, which is
+    what the optimisers keep, with the gradients. `card` and `gate` are those of the Model, as far as given,
+    and only for the model card.
     """
 
     id: str
@@ -80,6 +81,7 @@ class Run(Stamped):
     card: Fields = field(default_factory=dict)
     gate: Fields = field(default_factory=dict)
     accelerate: Fields = field(default_factory=dict)
+    sharding: str = "none"
 
     @property
     def processes(self) -> int:

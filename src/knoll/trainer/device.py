@@ -17,6 +17,7 @@ from knoll.trainer.acceleration import Acceleration, ComputeFacts
 __all__ = [
     "choose_device",
     "computing",
+    "device_memory",
     "facts_of",
     "fuse",
     "in_layout",
@@ -32,6 +33,11 @@ _OF_DEVICE = ("fused", "foreach", "capturable")  # how an optimiser steps, not w
 def choose_device(wanted: str) -> torch.device:
     """The device of that name. If the name is empty, CUDA if there is one, else the CPU."""
     return torch.device(wanted or ("cuda" if torch.cuda.is_available() else "cpu"))
+
+
+def device_memory(device: torch.device) -> int:
+    """The bytes that a GPU has, also those that are taken; 0 if nobody says how many."""
+    return torch.cuda.get_device_properties(device).total_memory if device.type == "cuda" else 0
 
 
 def facts_of(device: torch.device, family: Family[Any], examples: Examples, steps: int) -> ComputeFacts:

@@ -9,6 +9,7 @@ import torch
 
 from knoll.data_files import Skipped, left_out_words, skipped_words
 from knoll.data_kinds import is_archive
+from knoll.errors import Rejected
 from knoll.families import find_family
 from knoll.families.base import Examples, Family, FamilyConfig
 from knoll.ports import Platform
@@ -20,11 +21,11 @@ from knoll.trainer.acceleration import Acceleration, choose
 from knoll.trainer.bad_data import decode_good, summed
 from knoll.trainer.best import End
 from knoll.trainer.checkpoints import Checkpoints
-from knoll.trainer.device import choose_device, facts_of
+from knoll.trainer.device import choose_device, device_memory, facts_of
 from knoll.trainer.disk_cache import DiskCache
 from knoll.trainer.golden import Exam, pin_exam
 from knoll.trainer.loop import Trained, train_networks
-from knoll.trainer.memory import Limits, bytes_of, check_files, check_step, room_for
+from knoll.trainer.memory import Limits, bytes_of, check_device, check_files, check_step, room_for
 from knoll.trainer.ranks import Ranks
 from knoll.trainer.reading import Data, files_at, open_data
 from knoll.trainer.report import Journal, News
@@ -75,6 +76,7 @@ def learn(
     of_data, of_exam = _limits(run, limit, threads, cache, ranks.local / run.processes_per_node)
     data = open_data(run, platform, cache, lambda reading: journal.report(_news_of(reading)))
     device = ranks.own(choose_device(platform.settings.device))
+    ranks = _sharding(run, ranks, journal)
     examples, skipped, left_out = _read_examples(run, family, config, data, of_data, journal)
     journal.leave_out(left_out)
     ranks.check_same("found other bad files", left_out, device)
@@ -82,11 +84,28 @@ def learn(
     beside, notes = (bytes_of(exam.examples), exam.examples.notes) if exam else (0, ())
     if device.type == "cpu":
         rows = -(-largest_batch(len(examples.train[0]), config.batch_size) // ranks.world)
-        check_step(family, examples, config, rows, limit, beside=beside, keeps_best=run.keep == "best")
+        best = run.keep == "best"
+        check_step(
+            *(family, examples, config, rows, limit), beside=beside, keeps_best=best, shards=ranks.shards
+        )
+    else:
+        check_device(family, examples, config, device_memory(device), ranks.shards)
     with termination.put_off():
         trained = _fit(run, family, examples, config, device, ranks, journal, platform, termination)
     told = replace(examples, notes=(*examples.notes, *notes))
     return Learnt(family, config, told, trained, threads, exam, skipped, left_out)
+
+
+def _sharding(run: Run, ranks: Ranks, journal: Journal) -> Ranks:
+    """The processes, which share out what the run says; tells it."""
+    if run.sharding == "none":
+        return ranks
+    if ranks.world == 1:
+        journal.say("sharding is none: one process trains alone")
+        return ranks
+    share = f"1/{ranks.world} of the gradients and of the state of optimisers"
+    journal.say(f"sharding is optimizer: each process keeps about {share}")
+    return replace(ranks, shard=True)
 
 
 def threads_for(resources: Mapping[str, Any]) -> int:
@@ -179,6 +198,11 @@ def _choose_how(run: Run, task: Task, journal: Journal) -> Acceleration:
     facts = facts_of(task.device, task.family, task.examples, task.steps)
     how = choose(facts, run.accelerate)
     task.ranks.check_same("compute in another way", how.values, task.device)
+    if how.scales and task.ranks.shard:
+        raise Rejected(
+            "each process would scale the losses of fp16 in its own way, and their weights would not fit",
+            fix="set spec.training.accelerate.precision to fp32, or spec.training.sharding to none",
+        )
     for name, choice, why in how.told():
         (journal.warn if name in how.refused else journal.say)(f"{name} is {choice}: {why}")
     return how

@@ -26,6 +26,7 @@ __all__ = [
     "TooLittleMemory",
     "bytes_of",
     "check_data",
+    "check_device",
     "check_files",
     "check_step",
     "reject_out_of_memory",
@@ -35,6 +36,7 @@ __all__ = [
 
 _EXPORT = 250 * 2**20  # the libraries that write and check the graph
 _COPIES = 8  # of the weights: themselves, gradients, two means of Adam, one more; three in a checkpoint
+_MEANS = 2  # of these, which are the state of Adam
 _COPIES_OF_BEST = 3  # the best ones so far, in the state and in a checkpoint, and those that replace them
 _NO_MEMORY = "can't allocate memory"  # says torch on the CPU
 _LAST = re.compile(r"allocate (\d[\d.]* ?(?:[KMGT]?i?B|bytes))")
@@ -99,16 +101,17 @@ def check_step(
     *,
     beside: int = 0,
     keeps_best: bool = False,
+    shards: int = 1,
 ) -> None:
     """Check that learning on the CPU in steps of `rows` examples fits, with so many bytes of other examples
-    `beside` them, and with the best weights, if it keeps them. Streamed examples keep fewer rows if that
-    helps. Raises TooLittleMemory."""
+    `beside` them, the best weights, if it keeps them, and the state of optimisers in so many `shards`.
+    Streamed examples keep fewer rows if that helps. Raises TooLittleMemory."""
     found = step_bytes(family, examples, config, rows)
     if found is None:
         return
     weights, step = found
-    copies = _COPIES + (_COPIES_OF_BEST if keeps_best else 0)
-    needed = TRAINER_BASE + beside + copies * weights + max(step, _EXPORT)
+    copies = _COPIES - _MEANS + _MEANS / shards + (_COPIES_OF_BEST if keeps_best else 0)
+    needed = TRAINER_BASE + beside + math.ceil(copies * weights) + max(step, _EXPORT)
     if needed + bytes_of(examples) > limit or not are_here(examples.train):
         needed += _ahead(examples, rows)
         _shrink(examples, limit - needed)
@@ -118,6 +121,20 @@ def check_step(
             f"the training would take about {in_words(needed)} of memory, {in_words(step)} of it for a step "
             f"of {rows} examples, and may take {in_words(limit)}; raise spec.training.resources.memory, or "
             "lower batchSize or the size of the network and its examples in spec.training.config"
+        )
+
+
+def check_device(family: Family[Any], examples: Examples, config: Any, room: int, shards: int) -> None:
+    """Check that the weights fit into a device with so many bytes, with their gradients and the state of Adam
+    in so many `shards`; 0 bytes are not known. Raises TooLittleMemory."""
+    found = step_bytes(family, examples, config, 1)
+    weights = found[0] if found else 0
+    needed = math.ceil(weights * (2 + _MEANS / shards))
+    if 0 < room < needed:
+        raise TooLittleMemory(
+            f"the networks have {in_words(weights)} of weights, which take {in_words(needed)} to learn, and "
+            f"the GPU of a process has {in_words(room)}; a network is never spread over several GPUs: lower "
+            "its size in spec.training.config, or let more processes share with spec.training.sharding"
         )
 
 

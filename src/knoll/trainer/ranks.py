@@ -7,10 +7,12 @@ gradients of one optimiser are averaged just before it steps.
 """
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
+from typing import Any
 
 import torch
 import torch.distributed as dist
@@ -20,6 +22,7 @@ from torch.distributed.rendezvous import rendezvous
 
 from knoll.errors import Rejected, Unavailable
 from knoll.names import digest
+from knoll.trainer.exchange import exchange, sum_up
 from knoll.trainer.generators import seed_generators
 from knoll.trainer.launch import die_with_parent
 
@@ -33,12 +36,20 @@ _LEAST = 2  # examples of a batch in each process: batch norm needs two
 @dataclass(frozen=True)
 class Ranks:
     """This process: number `rank` of `world`, and number `local` on its node. `board` is a store in which the
-    processes share what is no tensor."""
+    processes share what is no tensor. If they `shard`, each keeps gradients and the state of optimisers for
+    its own share of the weights alone (ZeRO stage 2: https://arxiv.org/abs/1910.02054).
+    """
 
     rank: int = 0
     world: int = 1
     local: int = 0
     board: Store | None = None
+    shard: bool = False
+
+    @property
+    def shards(self) -> int:
+        """Into how many parts the state of optimisers is shared out."""
+        return self.world if self.shard else 1
 
     @property
     def is_first(self) -> bool:
@@ -85,10 +96,52 @@ class Ranks:
         finite in any process afterwards. Raises Unavailable if another process is gone.
         """
         mean = loss.detach().clone()
-        if self.world > 1:
-            parameters = [one for group in optimizer.param_groups for one in group["params"]]
-            _sum([*(one.grad for one in parameters if one.grad is not None), mean], weight)
+        if self.shard:
+            for owner, weights in enumerate(self.owned(optimizer)):
+                sum_up(_gradients(weights), weight, owner)
+                for one in weights if owner != self.rank else ():
+                    one.grad = None  # so the optimiser passes it over, and keeps no state for it
+            sum_up([mean], weight)
+        elif self.world > 1:
+            sum_up([*_gradients(_learnt_by(optimizer)), mean], weight)
         return mean
+
+    def owned(self, optimizer: torch.optim.Optimizer) -> list[list[torch.Tensor]]:
+        """The weights that each process learns, if they shard: each weight goes to the process with the
+        fewest numbers so far."""
+        shares: list[list[torch.Tensor]] = [[] for _ in range(self.world)]
+        sizes = [0] * self.world
+        for one in _learnt_by(optimizer):
+            owner = sizes.index(min(sizes))
+            shares[owner].append(one)
+            sizes[owner] += one.numel()
+        return shares
+
+    def spread(self, optimizer: torch.optim.Optimizer) -> None:
+        """Give all processes the weights that each has learnt in this step. Raises Unavailable."""
+        if self.shard:
+            for owner, weights in enumerate(self.owned(optimizer)):
+                exchange([one.detach() for one in weights], partial(dist.broadcast, src=owner))
+
+    def own_state(self, optimizer: torch.optim.Optimizer, states: Mapping[int, Any]) -> dict[int, Any]:
+        """Of the states of all weights by their numbers, those that this process keeps."""
+        if not self.shard:
+            return dict(states)
+        own = {id(one) for one in self.owned(optimizer)[self.rank]}
+        numbers = {number for number, one in enumerate(_learnt_by(optimizer)) if id(one) in own}
+        return {number: state for number, state in states.items() if number in numbers}
+
+    def whole_state(self, states: Mapping[int, Any]) -> dict[int, Any]:
+        """The states of the weights of all processes by their numbers, for the first one; for the others
+        nothing. If the processes do not shard, each has all."""
+        if not self.shard:
+            return dict(states)
+        found: list[Any] | None = [None] * self.world if self.is_first else None
+        try:
+            dist.gather_object(states, found)
+        except RuntimeError as error:
+            raise Unavailable("another process of the training is gone, or hangs") from error
+        return dict(sorted(pair for one in found or () for pair in one.items()))
 
     def agree(self, networks: nn.Module) -> None:
         """Average the running statistics of batch norm, which each process took from its own shares."""
@@ -101,7 +154,7 @@ class Ranks:
         if self.world == 1:
             return tensors
         means = [one.clone() for one in tensors]
-        _sum(means, 1 / self.world)
+        sum_up(means, 1 / self.world)
         return means
 
     def add_up(self, *numbers: float, device: torch.device) -> list[float]:
@@ -109,7 +162,7 @@ class Ranks:
         if self.world == 1:
             return [*numbers]
         total = torch.tensor(numbers, dtype=torch.float64, device=device)
-        _sum([total], 1.0)
+        sum_up([total], 1.0)
         return [float(one) for one in total.tolist()]
 
     def check_same(self, what: str, value: object, device: torch.device) -> None:
@@ -170,14 +223,9 @@ def join_ranks(device: torch.device, meeting: str, patience: float) -> Iterator[
     dist.destroy_process_group()  # not after an error: it would wait for processes that are gone
 
 
-def _sum(tensors: Sequence[torch.Tensor], weight: float) -> None:
-    """Replace each tensor by its weighted sum over all processes, in one exchange for each dtype."""
-    for dtype in dict.fromkeys(one.dtype for one in tensors):
-        same = [one for one in tensors if one.dtype == dtype]
-        flat = torch.cat([one.reshape(-1) for one in same]).mul_(weight)
-        try:
-            dist.all_reduce(flat)
-        except RuntimeError as error:
-            raise Unavailable("another process of the training is gone, or hangs") from error
-        for one, part in zip(same, torch.split(flat, [one.numel() for one in same]), strict=True):
-            one.copy_(part.view_as(one))
+def _learnt_by(optimizer: torch.optim.Optimizer) -> list[torch.Tensor]:
+    return [one for group in optimizer.param_groups for one in group["params"]]
+
+
+def _gradients(weights: Sequence[torch.Tensor]) -> list[torch.Tensor]:
+    return [one.grad for one in weights if one.grad is not None]

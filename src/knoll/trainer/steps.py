@@ -43,6 +43,7 @@ def advance(task: Task, now: TrainingState, name: str, loss: torch.Tensor, share
     mean = task.ranks.average(optimizer, loss, share)
     now.scaler.step(optimizer)
     now.scaler.update()
+    task.ranks.spread(optimizer)
     now.schedules[name].step()
     told = torch.nan_to_num(mean, 0, 0, 0) if task.how.scales else mean  # of a step that was skipped
     now.sums[name] = now.sums[name] + told if name in now.sums else told

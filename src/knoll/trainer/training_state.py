@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
+from typing import Any
 
 import torch
 from torch import nn
@@ -107,13 +108,14 @@ class TrainingState:
         networks = self.networks.state_dict()
         floats = {name: value for name, value in self.networks.named_buffers() if value.is_floating_point()}
         means = ranks.mean(list(floats.values()))
+        optimizers = {name: _state_of(one, ranks) for name, one in self.optimizers.items()}
         states = ranks.gather(f"generators {self.step} {self.setback}", generators(self.device))
         if not ranks.is_first:
             return None
         return copied(
             {
                 "networks": networks | dict(zip(floats, means, strict=True)),
-                "optimizers": {name: one.state_dict() for name, one in self.optimizers.items()},
+                "optimizers": optimizers,
                 "schedules": {name: one.state_dict() for name, one in self.schedules.items()},
                 "scaler": self.scaler.state_dict(),
                 "generators": states,
@@ -139,7 +141,9 @@ class TrainingState:
         try:
             self.networks.load_state_dict(tree["networks"])
             for name, optimizer in self.optimizers.items():
-                take_over_optimizer(optimizer, tree["optimizers"][name])
+                saved = tree["optimizers"][name]
+                own = ranks.own_state(optimizer, saved["state"])
+                take_over_optimizer(optimizer, {**saved, "state": own})
             for name, schedule in self.schedules.items():
                 schedule.load_state_dict(tree["schedules"][name])
             if self.scaler.is_enabled() and tree["scaler"]:  # empty from a device of another precision
@@ -206,6 +210,12 @@ def _fresh(task: Task) -> TrainingState:
     }
     scaler = GradScaler(device.type, enabled=task.how.scales)
     return TrainingState(networks, optimizers, schedules, device, scaler, order, order.get_state())
+
+
+def _state_of(optimizer: torch.optim.Optimizer, ranks: Ranks) -> dict[str, Any]:
+    found = optimizer.state_dict()
+    states = copied(found["state"]) if ranks.shard else found["state"]
+    return {**found, "state": ranks.whole_state(states)}
 
 
 def _finite(values: Mapping[str, float]) -> dict[str, float]:

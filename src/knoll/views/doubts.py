@@ -35,7 +35,16 @@ _RULES = {
 
 def doubts(model: Model) -> Iterator[str]:
     """What of one Model is hardly meant, in words that begin with its name."""
-    of_parts = (_of_landing, _of_memory, _of_time, _of_device, _of_evidence, _of_calls, doubts_of_gate)
+    of_parts = (
+        _of_landing,
+        _of_memory,
+        _of_time,
+        _of_device,
+        _of_shards,
+        _of_evidence,
+        _of_calls,
+        doubts_of_gate,
+    )
     for words in (one for part in of_parts for one in part(model)):
         yield f"{model.name}: {words}"
 
@@ -130,6 +139,15 @@ def _of_device(model: Model) -> Iterator[str]:
         yield (
             f"spec.training.accelerate asks for {', '.join(needing)}, and spec.training.resources for no "
             f"{GPU}: on a CPU the run does without, and its log says so"
+        )
+
+
+def _of_shards(model: Model) -> Iterator[str]:
+    training = model.training
+    if training.sharding != "none" and training.nodes * training.processes_per_node == 1:
+        yield (
+            f"spec.training.sharding is {training.sharding}, and one process trains, which shares with "
+            "nobody: raise nodes or processesPerNode"
         )
 
 

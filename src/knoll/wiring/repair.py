@@ -106,6 +106,7 @@ def _model(run: Run, namespace: str) -> Document:
         "resources": dict(run.resources),
         "nodes": run.nodes,
         "processesPerNode": run.processes_per_node,
+        "sharding": run.sharding,
         "deadline": f"{run.deadline:g}s",
         "retries": run.retries,
     }
