@@ -5,6 +5,7 @@ not a random name, not the order of threads.
 """
 
 import marshal
+import sys
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future
@@ -16,6 +17,7 @@ from unittest.mock import patch
 
 from knoll import keys
 from knoll.adapters import document_table
+from knoll.adapters.cluster_local import LocalCluster
 from knoll.adapters.memory.clock import MemoryClock
 from knoll.adapters.memory.cluster import MemoryCluster
 from knoll.adapters.memory.store import MemoryStore
@@ -23,8 +25,8 @@ from knoll.families.base import readahead
 from knoll.ingest import checksums
 from knoll.models import document as declaration
 from knoll.ports import Document
-from knoll.records import strays
-from knoll.rollout import revision_keys
+from knoll.records import rollout, run, strays
+from knoll.rollout import revision_keys, slot
 from knoll.train import handler
 
 __all__ = ["Documents", "Names", "Objects", "Time", "repeatable"]
@@ -231,6 +233,39 @@ def _verified_once(verify: Callable[..., bool]) -> Callable[..., bool]:
     return verify_once
 
 
+def _checked_once(check: Callable[..., Any]) -> Callable[..., Any]:
+    """The check of a document that is written, which checks equal ones once."""
+    known: dict[bytes, Any] = {}
+
+    def check_once(cluster: LocalCluster, document: Document) -> Any:
+        try:
+            asked = marshal.dumps(document, 2)
+        except ValueError:  # it is not JSON
+            return check(cluster, document)
+        if len(known) > _MOST:
+            known.clear()
+        if asked not in known:
+            known[asked] = check(cluster, document)
+        return known[asked]
+
+    return check_once
+
+
+def _by_content(read: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """The reader of JSON objects, which reads equal ones once."""
+
+    @lru_cache(_MOST)
+    def read_bytes(found: bytes) -> Any:
+        return read(marshal.loads(found))
+
+    return lambda found: read_bytes(marshal.dumps(found, 2))
+
+
+def _holders(work: Any) -> list[Any]:
+    """The modules that have this function by its name."""
+    return [one for one in [*sys.modules.values()] if getattr(one, "__dict__", {}).get(work.__name__) is work]
+
+
 @contextmanager
 def repeatable() -> Iterator[None]:
     """Play schedules inside this: pools work in one thread, and names are numbered from the first on. What
@@ -247,7 +282,13 @@ def repeatable() -> Iterator[None]:
             (revision_keys, "derived_key", lru_cache(_MOST)),
             (declaration, "_read_spec", _spec_once),
             (document_table, "_decoded", lru_cache(_MOST)),
+            (LocalCluster, "_checked", _checked_once),
+            (rollout, "load_step", lru_cache(_MOST)),
+            (run, "load_run", lru_cache(_MOST)),
         )
+        read_slot = _by_content(slot.slot_from_status)
+        for holder in _holders(slot.slot_from_status):
+            patches.enter_context(patch.object(holder, "slot_from_status", read_slot))
         for place, name, memory in once:
             patches.enter_context(patch.object(place, name, memory(getattr(place, name))))
         patches.enter_context(patch("uuid.uuid4", Names.next))
