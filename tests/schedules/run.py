@@ -93,7 +93,7 @@ def _pairs() -> Iterator[Done]:
 
 
 def _pool() -> ProcessPoolExecutor:
-    return ProcessPoolExecutor(_PROCESSES, multiprocessing.get_context("spawn"))
+    return ProcessPoolExecutor(_PROCESSES, multiprocessing.get_context("fork"))
 
 
 def _set(first_seed: int, number: int) -> Done:
