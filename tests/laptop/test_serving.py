@@ -257,8 +257,7 @@ def test_a_replica_that_cannot_be_started_now_is_started_later(
     eventually(lambda: laptop.cluster.list("Revision"))
     eventually(lambda: laptop.predict().status_code == 503)
     (laptop.folder / "logs").unlink()
-    eventually(laptop.is_settled)
-    assert laptop.predict().status_code == 200
+    eventually(lambda: laptop.predict().status_code == 200)
 
 
 def test_a_replica_is_not_stopped_under_a_request_that_has_just_come(tmp_path: Path) -> None:
