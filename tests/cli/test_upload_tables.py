@@ -73,6 +73,20 @@ def test_a_table_in_an_archive_is_looked_into_too(send: Knoll, body: bytes, told
     assert told in " ".join(result.stderr.split())
 
 
+def test_texts_in_an_archive_are_no_tables_without_rows(
+    knoll: Knoll, bucket: str, tmp_path: Path, platform: Platform
+) -> None:
+    spec = {"family": "text-classifier", "gate": "null"}
+    (tmp_path / "model.yaml").write_text(model_yaml(bucket, **spec))
+    assert knoll("apply", "-f", tmp_path / "model.yaml").exit_code == 0
+    with zipfile.ZipFile(tmp_path / "all.zip", "w") as archive:
+        for number in range(4):
+            archive.writestr(f"neg/{number}.txt", f"bad {number}")
+            archive.writestr(f"pos/{number}.txt", f"good {number}")
+    result = knoll("upload", "digits", tmp_path / "all.zip", "--dry-run")
+    assert result.exit_code == 0, result.stderr
+
+
 @pytest.mark.parametrize(
     ("files", "training"),
     [

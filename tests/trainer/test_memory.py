@@ -39,7 +39,7 @@ def test_a_network_that_fits_into_no_gpu_is_refused_with_what_it_takes() -> None
     """Weights and gradients are whole in each process; with shards, the state of Adam is not."""
     family, examples = Dcgan(), Examples((torch.zeros(2, 3, 56, 56, dtype=torch.uint8),), ())
     config = family.configure({})
-    found = step_bytes(family, examples, config, 1)
+    found = step_bytes(family, examples, config, 2)
     assert found is not None
     room = 3 * found[0]
     with pytest.raises(TooLittleMemory, match="a network is never spread over several GPUs: lower its size"):

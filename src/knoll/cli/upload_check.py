@@ -81,7 +81,7 @@ def _check_rows(tables: LookedInto, plan: UploadPlan, most: float) -> None:
         raise InvalidData(
             f"a run would be rejected, so nothing is sent: {broken}", fix="mend or remove these rows"
         )
-    if is_known and not rows and not tables.faults:
+    if is_known and tables.tables and not rows and not tables.faults:
         raise InvalidData("a run would be rejected, so nothing is sent: the tables have no rows")
 
 

@@ -32,8 +32,10 @@ _WHOLE = {".parquet": "pyarrow", ".npz": "numpy"}  # read as a whole, with a lib
 
 @dataclass
 class LookedInto:
-    """What is wrong with which files, and with which rows of the others. It `is_all` if each row was seen."""
+    """How many `tables` there were, and what is wrong with which, or with which rows of the others. It
+    `is_all` if each row was seen."""
 
+    tables: int = 0
     faults: dict[str, str] = field(default_factory=dict)
     bad_rows: dict[str, str] = field(default_factory=dict)
     bad: int = 0
@@ -51,6 +53,7 @@ class TableLook:
 
     def look(self, name: str, size: int, read: Callable[[int], bytes]) -> None:
         """Look into a table of so many bytes; `read` gives so many of them, from the first on."""
+        self.found.tables += 1
         library = _WHOLE.get(PurePath(name).suffix.lower())
         is_readable = library is None or (size <= _HEAD and find_spec(library) is not None)
         if not is_readable or self._left <= 0:

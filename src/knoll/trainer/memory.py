@@ -127,7 +127,7 @@ def check_step(
 def check_device(family: Family[Any], examples: Examples, config: Any, room: int, shards: int) -> None:
     """Check that the weights fit into a device with so many bytes, with their gradients and the state of Adam
     in so many `shards`; 0 bytes are not known. Raises TooLittleMemory."""
-    found = step_bytes(family, examples, config, 1)
+    found = step_bytes(family, examples, config, 2)  # batch norm needs two
     weights = found[0] if found else 0
     needed = math.ceil(weights * (2 + _MEANS / shards))
     if 0 < room < needed:
