@@ -20,6 +20,7 @@ from knoll.rollout.evidence import (
 from knoll.rollout.evidence.arms import ARMS, PASS_ALPHA, SUSPICION
 from knoll.rollout.evidence.paired import Pairs
 from knoll.rollout.evidence.two_sample import Batch, Rule, TwoSample
+from knoll.rollout.replay_times import usual_edges
 
 EDGES = (0.01, 0.1, 1.0)
 HISTORY = Tally(400, 4, 8, EDGES, (200, 180, 15, 5), (300, 100))
@@ -251,6 +252,17 @@ def test_how_many_are_slower_than_the_end_of_a_bucket() -> None:
     assert [found.slower_than(edge) for edge in (*EDGES, 0.5)] == [(100, 50), (100, 10), (100, 2), (0, 0)]
     assert (found.edge_at(0.05), found.edge_at(0.5), Tally().edge_at(0.5)) == (1.0, 0.01, None)
     assert Tally(edges=EDGES, latency=(0, 0, 0, 0)).edge_at(0.5) is None
+
+
+@pytest.mark.parametrize(
+    ("median", "edge"),
+    [(0.001, 0.002074), (0.00144, 0.002488), (0.006192, 0.006192), (0.1145, 0.1145)],
+)
+def test_no_version_is_slower_for_a_part_of_a_millisecond(median: float, edge: float) -> None:
+    edges = usual_edges(40)
+    half = tuple(100 * (one == median) for one in edges)
+    found = Tally(edges=edges, latency=(*half, 100))
+    assert found.edge_at(0.5) == edge
 
 
 def test_a_tally_sums_up_reports_without_their_cold_requests() -> None:

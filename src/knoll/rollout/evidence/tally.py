@@ -13,6 +13,8 @@ from knoll.records.evidence import Report
 
 __all__ = ["Compared", "Seen", "Tally", "tally"]
 
+_MILLISECOND = 0.001
+
 
 @dataclass(frozen=True)
 class Tally:
@@ -66,11 +68,15 @@ class Tally:
 
     def edge_at(self, part: float) -> float | None:
         """The upper end of a bucket that is exceeded by about that part of the requests; None if none is
-        known."""
+        known. If the bucket is narrower than a millisecond, it is the end of a later one: who is slower by
+        less is decided by what else the machine does."""
         if not (self.edges and sum(self.latency)):
             return None
         whole = sum(self.latency)
-        return min(self.edges, key=lambda edge: abs(self.slower_than(edge)[1] / whole - part))
+        nearest = min(self.edges, key=lambda edge: abs(self.slower_than(edge)[1] / whole - part))
+        start = max((edge for edge in self.edges if edge < nearest), default=0.0)
+        least = max(nearest, max(start, _MILLISECOND) + _MILLISECOND)
+        return next((edge for edge in self.edges if edge >= least), self.edges[-1])
 
 
 @dataclass(frozen=True)
