@@ -248,8 +248,9 @@ def test_the_columns_are_the_named_ones_or_the_only_ones(
             {},
             "it is not clear which column has the texts",
         ),
+        (opinions(120)[1:], {}, "it has no names of columns: its first line has good, which is a class"),
     ],
-    ids=["unknown", "taken", "twice", "several labels", "several texts"],
+    ids=["unknown", "taken", "twice", "several labels", "several texts", "no names"],
 )
 def test_columns_that_are_not_clear_are_asked_for(rows: list[Any], config: dict[str, Any], told: str) -> None:
     with pytest.raises(InvalidData) as raised:

@@ -43,7 +43,13 @@ def find_columns(counts: TableCounts, config: TextConfig) -> TextColumns:
             f"it is not clear which column has the classes of {escaped(text)}: {columns}",
             fix="set label in the config",
         )
-    return TextColumns(text, label, _classes(counts, label))
+    classes = _classes(counts, label)
+    if label in classes and not config.label:
+        raise InvalidData(
+            f"it has no names of columns: its first line has {escaped(label)}, which is a class",
+            fix=f"add a first line with names, such as {_TEXT},{_LABEL}, or set label in the config",
+        )
+    return TextColumns(text, label, classes)
 
 
 def _text(schema: Sequence[Column], others: set[str]) -> str | None:
