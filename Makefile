@@ -10,7 +10,7 @@ GPU_PYTHON ?= $(or $(wildcard $(BIN)/python),python3)
 ATTACK_MEMORY = 12000000
 
 .DEFAULT_GOAL := help
-.PHONY: help install develop demo test test-unit test-schedules test-training test-gpu test-attacks fuzz images deploy test-cluster test-outage bench-cluster bench-sweep bench-burst bench-rollout bench-router bench-training bench-switch bench-serving mutate check format docs site clean
+.PHONY: help install develop demo test test-unit test-schedules test-training test-gpu test-attacks test-inputs fuzz images deploy test-cluster test-outage bench-cluster bench-sweep bench-burst bench-rollout bench-router bench-training bench-switch bench-serving mutate check format docs site clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,10 +31,10 @@ demo: install ## the whole loop on this machine: data, training, canary, predict
 	@$(BIN)/knoll demo
 
 test: develop ## run all tests that need no cluster, on all cores
-	$(BIN)/python -m pytest $(PARALLEL) -m "not cluster and not attack and not stress and not gpu"
+	$(BIN)/python -m pytest $(PARALLEL) -m "not cluster and not attack and not stress and not gpu and not inputs"
 
 test-unit: develop ## run those of them that need no real S3 server and processes
-	$(BIN)/python -m pytest $(PARALLEL) -m "not loop and not cluster and not attack and not stress and not gpu"
+	$(BIN)/python -m pytest $(PARALLEL) -m "not loop and not cluster and not attack and not stress and not gpu and not inputs"
 
 test-schedules: develop ## play 10,000 random schedules, all pairs of kill points and 1,000 races; SEED=… repeats them
 	PYTHONPATH=tests $(BIN)/python -m schedules.run
@@ -47,6 +47,9 @@ test-gpu: ## train on the NVIDIA GPU of this machine as on its CPU, and print pi
 
 test-attacks: develop ## attack the platform on this machine as strangers did, under a memory limit
 	ulimit -v $(ATTACK_MEMORY) && $(BIN)/python -m pytest -m "attack and not cluster" -v
+
+test-inputs: develop ## read the pictures and tables that Pillow and csvkit are tested with
+	$(BIN)/python -m pytest -m inputs -v
 
 fuzz: develop ## send a million odd requests, pictures, archives, Models and records, for 10 minutes at most; SEED=… repeats them
 	PYTHONPATH=tests $(BIN)/python -m fuzz
