@@ -7,7 +7,9 @@ lists them). So it takes no fixture of another folder, and all its data is drawn
 import random
 import time
 from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
 from functools import cache
+from math import pi, sin
 from typing import Any
 from unittest.mock import patch
 
@@ -17,6 +19,8 @@ import torch
 from knoll.families.base import Examples, Files
 from knoll.families.image.family import ImageClassifier
 from knoll.families.tabular.family import Tabular
+from knoll.families.text.family import TextClassifier
+from knoll.families.traffic.family import TrafficForecast
 from knoll.trainer.acceleration import PLAIN, Acceleration, choose
 from knoll.trainer.checkpoints import UNSAVED
 from knoll.trainer.device import computing, facts_of
@@ -56,6 +60,33 @@ def table(target: str) -> Examples:
     return Tabular().examples(Files.of({"rows.csv": body}), Tabular().configure(TABLE))
 
 
+@cache
+def texts() -> Examples:
+    """Opinions whose class follows from one word."""
+    pytest.importorskip("tokenizers", reason="texts become tokens by tokenizers, which is not installed here")
+    chance, lines = random.Random(2), ["text,label"]
+    for number in range(240):
+        label = chance.choice(["good", "bad"])
+        word = {"good": "lovely", "bad": "dreadful"}[label]
+        lines.append(f"the {chance.choice(THINGS)} was {word} {number},{label}")
+    body = "\n".join(lines).encode()
+    return TextClassifier().examples(Files.of({"texts.csv": body}), TextClassifier().configure(TEXTS))
+
+
+@cache
+def streets() -> Examples:
+    """Counts of two streets that rise and fall with the time of day."""
+    lines, start = ["when,north,south"], datetime(2026, 1, 5)
+    for place in range(280):
+        cars = [round(100 * share * (1.2 + sin(pi * place / 2))) for share in (1, 2)]
+        lines.append(f"{start + timedelta(hours=6 * place)},{cars[0]},{cars[1]}")
+    body = "\n".join(lines).encode()
+    return TrafficForecast().examples(Files.of({"streets.csv": body}), TrafficForecast().configure(STREETS))
+
+
+THINGS = ["film", "plot", "music", "cast"]
+TEXTS = {"vocabulary": 300, "epochs": 4, "batchSize": 32, "dropout": 0.0, "tokenDropout": 0.0}
+STREETS = {"history": 28, "horizon": 4, "stride": 3, "epochs": 4, "batchSize": 8, "dropout": 0.0}
 TABLE = {"target": "answer", "epochs": 6, "batchSize": 32, "dropout": 0.0, "unseen": 0.0}
 FAMILIES: dict[str, tuple[Any, Mapping[str, Any], Callable[[], Examples]]] = {
     "image-classifier": (
@@ -64,6 +95,8 @@ FAMILIES: dict[str, tuple[Any, Mapping[str, Any], Callable[[], Examples]]] = {
     ),
     "tabular, a class": (Tabular(), TABLE, lambda: table("class")),
     "tabular, a number": (Tabular(), TABLE, lambda: table("number")),
+    "text-classifier": (TextClassifier(), TEXTS, texts),
+    "traffic-forecast": (TrafficForecast(), STREETS, streets),
     "dcgan": (StillDcgan(), {"epochs": 2, "batchSize": 8, "scored": 8}, lambda: colours(40)),
 }
 
