@@ -377,7 +377,9 @@ def test_the_baseline_is_that_of_scikit_learn() -> None:
     assert found.numpy() == pytest.approx(wanted, abs=1e-3)
 
 
-def test_the_card_has_both_baselines(trained: Trained, kept: dict[str, Training]) -> None:
+def test_the_card_has_both_baselines_and_the_manifest_the_stronger(
+    trained: Trained, kept: dict[str, Training]
+) -> None:
     training = trained_once(trained, kept)
     body = training.platform.store.get(
         f"{training.platform.bucket.root}/models/toy/{training.outcome.version}/README.md"
@@ -386,6 +388,9 @@ def test_the_card_has_both_baselines(trained: Trained, kept: dict[str, Training]
         "logistic regression on the TF-IDF of words; beside it always the most frequent class"
         in body.decode()
     )
+    manifest = training.version.manifest
+    assert {*manifest.baseline} == {*manifest.metrics}
+    assert manifest.baseline["accuracy"] > 0.5
     assert (
         with_files(training.version.signature, {"tokenizer.json": b"{}"}).inputs[0].options["content"].text
         == "{}"

@@ -500,6 +500,31 @@ def test_what_was_reported_before_the_rollout_does_not_count() -> None:
     assert count(Evidence(earlier=(10, 6, 0), before=1), reports).counts == CandidateCounts(2, 1, 0, 1)
 
 
+@pytest.mark.parametrize(
+    ("bound", "value", "naive", "passes"),
+    [
+        ({"atLeast": 0.1}, 0.4, 0.5, False),
+        ({"atLeast": 0.1}, 0.5, 0.5, True),
+        ({"atMost": 0.9}, 0.6, 0.5, False),
+        ({"atMost": 0.9}, 0.4, 0.5, True),
+        ({"atLeast": 0.1, "beatBaseline": False}, 0.4, 0.5, True),
+        ({}, 0.4, 0.5, False),
+        ({}, 0.4, None, True),
+    ],
+)
+def test_a_version_that_is_worse_than_a_naive_answer_is_refused(
+    bound: dict[str, Any], value: float, naive: float | None, passes: bool
+) -> None:
+    """Unless the gate allows it, or nobody has measured the naive answer, as in versions of knoll 0.2."""
+    made = replace(manifest("v000001", quality=value), baseline={} if naive is None else {"quality": naive})
+    found = examined(check_version(GateSpec.model_validate({"metric": "quality", **bound}), made, None))
+    told = "quality is 0.4, that of the naive baseline is 0.5: worse, and gate.beatBaseline does not allow it"
+    assert (found.fault == "") is passes
+    if not passes and value == 0.4:
+        assert found.fault == told
+        assert found.numbers["quality beside the naive baseline"]["atLeast"] == 0.5
+
+
 def fault_of(gate: GateSpec, candidate: Manifest, champion: Manifest | None, pinned: str = "") -> str:
     return examined(check_version(gate, candidate, champion, pinned)).fault
 

@@ -45,10 +45,10 @@ class GateCheck:
 def check_version(
     gate: GateSpec | None, candidate: Manifest, champion: Manifest | None, pinned: str = ""
 ) -> list[GateCheck]:
-    """Every number that the gate looks at, of the held-out examples, of parts of them, and of the golden set
-    if the gate has one. The champion is compared by its scores on the candidate's held-out examples, if the
-    trainer has scored it; else by those on its own. `pinned` is the digest of the golden set that counts, ""
-    for none."""
+    """Every number that the gate looks at, of the held-out examples, beside the naive baseline, of parts of
+    the examples, and of the golden set if the gate has one. The champion is compared by its scores on the
+    candidate's held-out examples, if the trainer has scored it; else by those on its own. `pinned` is the
+    digest of the golden set that counts, "" for none."""
     if gate is None:
         return []
     beside = _beside(candidate, champion)
@@ -57,6 +57,7 @@ def check_version(
     whole = [_check_metric(one, "", candidate.metrics, before, served) for one in gate.bounds]
     return [
         *whole,
+        *_check_baseline(gate, candidate),
         *_check_parts(gate, candidate, beside),
         *_check_golden(gate, candidate, champion, pinned),
     ]
@@ -83,6 +84,20 @@ def _beside(candidate: Manifest, champion: Manifest | None) -> ChampionScore | N
     version, or none."""
     beside = candidate.champion
     return beside if champion and beside and beside.version == champion.version else None
+
+
+def _check_baseline(gate: GateSpec, candidate: Manifest) -> Iterator[GateCheck]:
+    """The metric that counts most beside that of a naive answer; nothing if either is not known. As good is
+    good enough: a strong baseline may be perfect."""
+    value, naive = candidate.metrics.get(gate.metric), candidate.baseline.get(gate.metric)
+    if not gate.beat_baseline or value is None or naive is None:
+        return
+    name = f"{gate.metric} beside the naive baseline"
+    is_worse = not (value <= naive if gate.at_most is not None else value >= naive)
+    told = f"{gate.metric} is {value:.4g}, that of the naive baseline is {naive:.4g}"
+    fault = f"{told}: worse, and gate.beatBaseline does not allow it" if is_worse else ""
+    least, most = (None, naive) if gate.at_most is not None else (naive, None)
+    yield GateCheck(name, value, at_least=least, at_most=most, fault=fault)
 
 
 def _check_parts(gate: GateSpec, candidate: Manifest, beside: ChampionScore | None) -> Iterator[GateCheck]:

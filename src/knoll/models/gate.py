@@ -63,6 +63,11 @@ class GateSpec(BoundSpec):
         le=1,
         description="How much worse it may be on one part of them: in the recall of one class",
     )
+    beat_baseline: bool = Field(
+        default=True,
+        description="Whether a version that is worse than the naive baseline in `metric` is refused. The "
+        "model card says what the baseline is. Families without a baseline are not asked",
+    )
     approval: Literal["agreement", "manual"] = Field(
         default="agreement",
         description="Which versions wait for `knoll rollout approve` before they get traffic: those that "

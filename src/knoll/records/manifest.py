@@ -87,9 +87,9 @@ FileEntries = Annotated[
 @dataclass(frozen=True)
 class Manifest(Record):
     """What a version is and where it comes from. `files` has names relative to the version's folder.
-    `metrics` are those on the held-out examples, `slices` those of parts of them, by metric and part.
-    `champion` has the champion's on the same examples, `golden` those on the golden set, if there is one, and
-    `parity` how far the exported graph was from its network at most, by output."""
+    `metrics` are those on the held-out examples, `slices` those of parts of them, by metric and part; on the
+    same examples `champion` has the champion's, and `baseline` a naive answer's. `golden` has those on the
+    golden set, and `parity` how far the exported graph was from its network at most, by output."""
 
     model: str
     version: str
@@ -106,6 +106,7 @@ class Manifest(Record):
     slices: Slices = field(default_factory=dict)
     champion: ChampionScore | None = None
     parity: Numbers = field(default_factory=dict)
+    baseline: Numbers = field(default_factory=dict)
 
 
 load_manifest = reader(Manifest, "manifest", file="manifest.json", fault=InvalidVersion)
@@ -235,8 +236,7 @@ def write_manifest(manifest: Manifest, bucket: Bucket) -> Sealed:
 
 
 def list_versions(model: str, bucket: Bucket, *, after: str = "") -> Iterator[str]:
-    """The versions that have a manifest, in the order of keys, behind the version `after`. Folders of other
-    names are passed over."""
+    """The versions with a manifest, in the order of keys, behind `after`; other folders are passed over."""
     place = versions_uri(bucket.root, model)
     behind = version_uri(bucket.root, model, after) if after else ""
     for one in bucket.store.list(place, after=behind):

@@ -54,7 +54,11 @@ def draft_version(
     environment = _environment(work, threads)
 
     def draft(version: str) -> tuple[Mapping[str, bytes], Manifest]:
-        made = replace(_manifest(work, version, common, created_at, environment), parity=served.parity)
+        made = replace(
+            _manifest(work, version, common, created_at, environment),
+            parity=served.parity,
+            baseline=baseline.metrics if baseline else {},
+        )
         with leave_out("the model card", say, []):
             card = _make_card(work, facts, made).encode()
             return {**common, CARD: card}, replace(made, files={**made.files, CARD: entry_of(card)})
