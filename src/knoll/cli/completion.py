@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "complete_event_types",
+    "complete_families",
     "complete_letters",
     "complete_models",
     "complete_runs",
@@ -81,3 +82,10 @@ def _offer(ctx: typer.Context, incomplete: str, names: Callable[["Platform"], It
     thread.start()
     thread.join(_PATIENCE)
     return list(found)
+
+
+def complete_families(incomplete: str) -> list[str]:
+    """Names of the families."""
+    from knoll.families import FAMILIES
+
+    return [name for name in FAMILIES if name.startswith(incomplete)]

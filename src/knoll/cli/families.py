@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from knoll.cli.completion import complete_families
 from knoll.cli.options import Output, OutputOption
 from knoll.cli.session import print_json, stdout
 from knoll.cli.tables import plain_table
@@ -12,16 +13,10 @@ from knoll.errors import KnollError
 __all__ = ["families"]
 
 
-def _complete(incomplete: str) -> list[str]:
-    from knoll.families import FAMILIES
-
-    return [name for name in FAMILIES if name.startswith(incomplete)]
-
-
 def families(
     ctx: typer.Context,  # noqa: ARG001
     family: Annotated[
-        str, typer.Argument(help="Show the config of this one.", autocompletion=_complete)
+        str, typer.Argument(help="Show the config of this one.", autocompletion=complete_families)
     ] = "",
     output: OutputOption = Output.table,
 ) -> None:

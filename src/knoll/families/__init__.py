@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from knoll.data_layout import Form
 from knoll.errors import Fault, InvalidModel
+from knoll.media_types import JSON, PNG
 from knoll.quoting import did_you_mean
 
 if TYPE_CHECKING:
@@ -22,32 +23,42 @@ __all__ = ["FAMILIES", "FamilyPlace", "check_family", "find_declaration", "find_
 @dataclass(frozen=True)
 class FamilyPlace:
     """Where the class of a family is, and that of its declaration. If the declaration is left out, the family
-    is imported to read it."""
+    is imported to read it. `example` is the folder below examples/ with its Model and data, and `shown_as`
+    the media type of an answer that people can see."""
 
     family: str
     declaration: str = ""
+    example: str = ""
+    shown_as: str = JSON
 
 
 FAMILIES: dict[str, FamilyPlace] = {
     "image-classifier": FamilyPlace(
         "knoll.families.image.family:ImageClassifier",
         "knoll.families.image.declaration:ImageDeclaration",
+        "digits",
     ),
     "dcgan": FamilyPlace(
         "knoll.families.dcgan.family:Dcgan",
         "knoll.families.dcgan.declaration:DcganDeclaration",
+        "textures",
+        PNG,
     ),
     "text-classifier": FamilyPlace(
         "knoll.families.text.family:TextClassifier",
         "knoll.families.text.declaration:TextDeclaration",
+        "text",
     ),
     "tabular": FamilyPlace(
         "knoll.families.tabular.family:Tabular",
         "knoll.families.tabular.declaration:TabularDeclaration",
+        "tabular",
     ),
     "traffic-forecast": FamilyPlace(
         "knoll.families.traffic.family:TrafficForecast",
         "knoll.families.traffic.declaration:TrafficDeclaration",
+        "traffic",
+        PNG,
     ),
 }
 

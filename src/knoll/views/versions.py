@@ -12,7 +12,7 @@ from knoll.ports import Platform
 from knoll.records.golden import GoldenScore
 from knoll.records.manifest import Manifest, find_manifest, list_versions, read_file
 from knoll.records.run import find_run, why_not_asked
-from knoll.records.samples import samples_place
+from knoll.records.samples import Sample, find_samples, samples_place
 from knoll.views.left_out import left_out_words
 from knoll.views.models import ModelView, model_view, no_such_model
 
@@ -22,6 +22,7 @@ __all__ = [
     "find_readable",
     "place_of_samples",
     "read_pictures",
+    "read_sample",
     "read_version",
     "read_versions",
     "version_document",
@@ -60,6 +61,14 @@ def version_names(platform: Platform, model: str) -> list[str]:
 def place_of_samples(platform: Platform, model: str, version: str) -> str:
     """Where the samples of a version are, which show what a request looks like."""
     return samples_place(model, version, platform.bucket)
+
+
+def read_sample(platform: Platform, model: str, version: str) -> Sample:
+    """The first request that the version is warmed up with. Raises NotFound if it has none."""
+    samples = find_samples(model, version, platform.bucket)
+    if not samples:
+        raise NotFound(f"{model} {version} has no samples", fix=f"knoll verify {model} {version}")
+    return samples[0]
 
 
 def read_versions(platform: Platform, model: str, limit: int = 50) -> VersionsView:
