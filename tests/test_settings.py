@@ -29,6 +29,8 @@ IMPOSSIBLE = {
     "sink": _URL,
     "recorded_share": ["-1", "101", "some"],
     "recorded_redact": ["age", "7", "[1]"],
+    "log_share": ["-1", "101", "some"],
+    "log_mode": ["none", "All"],
     "source": _WORD,
     "listen_host": _WORD,
     "listen_port": _PORT,

@@ -21,6 +21,7 @@ __all__ = [
     "Names",
     "Namespace",
     "ObjectName",
+    "Percent",
     "Size",
     "Url",
     "Wait",
@@ -81,6 +82,7 @@ Word = Annotated[str, _text(r"[!-~]+", "one word, without spaces and other than 
 Device = Annotated[str, _text(r"[a-z]+(:[0-9]{1,3})?", "a device such as cpu, cuda or cuda:1")]
 Wait = Annotated[float, Field(gt=0, le=1_000_000, allow_inf_nan=False)]
 Folder = Annotated[Path, AfterValidator(_of_user)]
+Percent = Annotated[int, Field(ge=0, le=100)]
 Size = Annotated[int, Field(ge=0)]
 Labels = Annotated[Mapping[str, str], NoDecode, _from_json('{"pool": "gpu"}')]
 Names = Annotated[tuple[str, ...], NoDecode, _from_json('["age"]')]

@@ -22,6 +22,7 @@ from knoll.setting_types import (
     Names,
     Namespace,
     ObjectName,
+    Percent,
     Size,
     Url,
     Wait,
@@ -89,9 +90,7 @@ class Settings(BaseSettings):
     kube_context: str = Field(
         default="", description="cluster: context of the kubeconfig file; if empty, its current one"
     )
-    broker: ObjectName = Field(
-        default="default", description="cluster: Broker that gets the events if no sink is set"
-    )
+    broker: ObjectName = Field(default="default", description="cluster: Broker of the events without a sink")
     gateway_url: Url = Field(
         default="",
         validation_alias=AliasChoices("KNOLL_GATEWAY_URL", "GATEWAY_URL"),
@@ -124,13 +123,13 @@ class Settings(BaseSettings):
     )
     revision_key: str = Field(default="", description="a predictor's key to prove reports; rollout makes it")
     answer_key: str = Field(default="", description="the key of a Model's answers; rollout makes it")
-    recorded_share: int = Field(
-        default=0, ge=0, le=100, description="percent of requests that a predictor reports"
-    )
+    recorded_share: Percent = Field(default=0, description="percent of requests that a predictor reports")
     recorded_redact: Names = Field(default=(), description="fields it never reports, as JSON")
-    source: Word = Field(
-        default="/knoll", description="source attribute of the events that the process posts"
+    log_share: Percent = Field(default=0, description="percent of requests that it sends to the log")
+    log_mode: Literal["all", "request", "response"] = Field(
+        default="all", description="which events of the log it sends"
     )
+    source: Word = Field(default="/knoll", description="source attribute of the events that it posts")
     listen_host: Word = Field(
         default="127.0.0.1", description="where a predictor or router listens; their image sets 0.0.0.0"
     )

@@ -15,8 +15,9 @@ from knoll.adapters.predictors_http import HttpPredictors
 from knoll.dead_letters import quota
 from knoll.dead_letters.handler import handle, keep_body
 from knoll.dead_letters.letters import read_dead_letters
-from knoll.events import Event, event_from_json
+from knoll.events import Event, RawData, event_from_json
 from knoll.events.http import event_to_http
+from knoll.events.types import OF_USERS
 from knoll.ports import Bucket, Platform
 from knoll.records.dead_letter import LARGEST, LetterObject, list_letter_objects, load_death
 from knoll.settings import Settings
@@ -45,7 +46,10 @@ def deliver(event: Event, platform: Platform) -> int:
 
 def test_what_users_have_asked_becomes_no_dead_letter(platform: Platform) -> None:
     """Its place in the bucket is bounded, and a dead letter stays until somebody drops it."""
-    assert deliver(replace(EVENT, type="dev.knoll.predictor.recorded"), platform) == 204
+    picture = RawData(b"\x89PNG", "image/png")
+    for type in OF_USERS:
+        assert deliver(replace(EVENT, type=type), platform) == 204
+        assert deliver(replace(EVENT, type=type, data=picture), platform) == 204
     assert not read_dead_letters(platform.bucket)
 
 

@@ -126,6 +126,8 @@ _EVERYWHERE = {
     "HOOK_ANSWERED": set(),
     "PREDICTOR_LABELLED": {"rollout"},
     "PREDICTOR_RECORDED": {"rollout"},
+    "INFERENCE_REQUEST": set(),  # for triggers of users
+    "INFERENCE_RESPONSE": set(),
     "ROLLOUT_EDITED": set(),
     "PING": set(),  # goes to the sweep without the broker
     "TICK": {"sweep"},

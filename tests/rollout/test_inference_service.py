@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from knoll.models import parse_model
+from knoll.models.serving import LoggerSpec
 from knoll.rollout.inference_service import desired, holds, inference_service
 from knoll.rollout.observed import Observed, observe
 from knoll.rollout.slot import Slot
@@ -161,3 +162,22 @@ def test_a_server_that_crashes_is_heard_of_before_its_revision_says_so() -> None
     }
     found = observe(service("one", OLDER), revision(status="Unknown", reason="Deploying"), "v000002", [pod])
     assert found.failure == "ExitCode65: model.onnx is not what was trained"
+
+
+def test_predictors_are_told_what_to_log_and_where_they_are() -> None:
+    """A Model without a log has the InferenceService that it had."""
+
+    def told(logger: LoggerSpec | None) -> dict[str, str]:
+        serving = MODEL.serving.model_copy(update={"logger": logger})
+        document = inference_service(
+            MODEL.model_copy(update={"serving": serving}), "v000001", None, Settings(namespace="shop")
+        )
+        (container,) = document["spec"]["predictor"]["containers"]
+        return {one["name"]: one["value"] for one in container.get("env", [])}
+
+    assert told(None) == {}
+    assert told(LoggerSpec(mode="response")) == {
+        "KNOLL_LOG_SHARE": "100",
+        "KNOLL_LOG_MODE": "response",
+        "KNOLL_NAMESPACE": "shop",
+    }

@@ -14,8 +14,9 @@ from dataclasses import replace
 
 from knoll.dead_letters.quota import take_room
 from knoll.errors import InvalidEvent
-from knoll.events import PREDICTOR_RECORDED, Event, event_to_json
+from knoll.events import Event, event_to_json
 from knoll.events.http import event_from_http
+from knoll.events.types import OF_USERS
 from knoll.headers import (
     ARRIVAL,
     ATTRIBUTE,
@@ -48,9 +49,9 @@ _NO_SOURCE = "(none)"  # of a body that is no event and names no source
 def handle(event: Event, platform: Platform) -> None:
     """Keep an event, with the extensions in which the broker says why. Raises StoreUnavailable.
 
-    Recorded requests are not kept: a letter would outlast their records, and the next report brings others.
+    What users have asked is not kept: a letter would outlast the records of it.
     """
-    if event.type == PREDICTOR_RECORDED:
+    if event.type in OF_USERS:
         return
     who = _trigger(event.extensions.get(ERROR_DESTINATION, ""))
     letter = letter_of_event(who, without_trace(event))
@@ -88,6 +89,8 @@ def keep_body(
         for name, value in headers.items()
         if name.lower().startswith(ATTRIBUTE) or name.lower() == CONTENT_TYPE
     }
+    if told.get(f"{ATTRIBUTE}type") in OF_USERS:
+        return
     own = {name: value for name, value in told.items() if not name.startswith(f"{ATTRIBUTE}{OF_THE_BROKER}")}
     who = _trigger(told.get(f"{ATTRIBUTE}{ERROR_DESTINATION}", ""))
     letter = letter_of_body(who, meant_for, own, body)

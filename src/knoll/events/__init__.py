@@ -1,11 +1,13 @@
 """Events: CloudEvents as values, their types, and how JSON becomes an event."""
 
-from knoll.events.event import Event, new_event, object_changed, run_asked_for
+from knoll.events.event import Event, RawData, new_event, object_changed, run_asked_for
 from knoll.events.foreign import WrongField, read_json, reading
 from knoll.events.structured import event_from_json, event_to_json, is_timestamp
 from knoll.events.types import (
     DATASET_LANDED,
     HOOK_ANSWERED,
+    INFERENCE_REQUEST,
+    INFERENCE_RESPONSE,
     OBJECT_CHANGED,
     OBJECT_CREATED,
     PING,
@@ -36,6 +38,8 @@ from knoll.events.types import (
 __all__ = [
     "DATASET_LANDED",
     "HOOK_ANSWERED",
+    "INFERENCE_REQUEST",
+    "INFERENCE_RESPONSE",
     "OBJECT_CHANGED",
     "OBJECT_CREATED",
     "PING",
@@ -62,6 +66,7 @@ __all__ = [
     "TRAINING_STARTED",
     "TRAINING_SUCCEEDED",
     "Event",
+    "RawData",
     "WrongField",
     "event_from_json",
     "event_to_json",

@@ -14,14 +14,22 @@ from knoll.errors import InvalidEvent
 from knoll.events.types import DATASET_LANDED, OBJECT_CHANGED
 from knoll.names import model_of_run
 
-__all__ = ["EVENT_LIMIT", "Event", "new_event", "object_changed", "run_asked_for"]
+__all__ = ["EVENT_LIMIT", "Event", "RawData", "new_event", "object_changed", "run_asked_for"]
 
 EVENT_LIMIT = 2**20  # bytes of an event, and of a notification; a dead letter may have twice as many
 
 
 @dataclass(frozen=True)
+class RawData:
+    """Data that travels as it is, of that media type."""
+
+    body: bytes = field(repr=False)
+    content_type: str
+
+
+@dataclass(frozen=True)
 class Event:
-    """One CloudEvent 1.0 with JSON data.
+    """One CloudEvent 1.0 with JSON data, or with RawData if it is only sent.
 
     `source` and `id` together are unique. `extensions` has lower-case alphanumeric names and string values.
     """

@@ -11,7 +11,7 @@ import json
 import logging
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import unquote
 
@@ -19,7 +19,7 @@ from cloudevents.conversion import to_structured
 from cloudevents.http import CloudEvent
 
 from knoll.errors import InvalidEvent, QuotaExceeded, Rejected, Unavailable
-from knoll.events import Event, event_from_json, event_to_json, read_json
+from knoll.events import Event, RawData, event_from_json, event_to_json, read_json
 from knoll.headers import ATTRIBUTE, CONTENT_TYPE
 from knoll.media_types import CLOUD_EVENT, JSON
 
@@ -82,7 +82,12 @@ def event_from_http(headers: Mapping[str, str], body: bytes) -> Event:
 
 
 def event_to_http(event: Event) -> tuple[dict[str, str], bytes]:
-    """Headers and body of the event in structured mode, which no proxy can misread."""
+    """Headers and body of the event in structured mode, which no proxy can misread; with RawData in binary
+    mode, which leaves the data as it is."""
+    if isinstance(event.data, RawData):
+        named = event_to_json(replace(event, data=None))
+        headers = {ATTRIBUTE + name: str(value) for name, value in named.items() if value != ""}
+        return {**headers, CONTENT_TYPE: event.data.content_type}, event.data.body
     attributes = {
         name: value for name, value in event_to_json(event).items() if name != "data" and value != ""
     }

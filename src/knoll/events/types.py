@@ -10,6 +10,8 @@ TRAINING_FAILED = "dev.knoll.training.failed"
 PREDICTOR_OBSERVED = "dev.knoll.predictor.observed"
 PREDICTOR_LABELLED = "dev.knoll.predictor.labelled"
 PREDICTOR_RECORDED = "dev.knoll.predictor.recorded"
+INFERENCE_REQUEST = "org.kubeflow.serving.inference.request"  # these two are KServe's
+INFERENCE_RESPONSE = "org.kubeflow.serving.inference.response"
 REPORT_DISBELIEVED = "dev.knoll.report.disbelieved"
 ROLLOUT_CONTINUED = "dev.knoll.rollout.continued"
 ROLLOUT_STARTED = "dev.knoll.rollout.started"
@@ -27,3 +29,5 @@ ROLLOUT_ROLLEDBACK = "dev.knoll.rollout.rolledback"
 HOOK_ANSWERED = "dev.knoll.hook.answered"
 PING = "dev.knative.sources.ping"
 TICK = "dev.knoll.tick"
+
+OF_USERS = frozenset({PREDICTOR_RECORDED, INFERENCE_REQUEST, INFERENCE_RESPONSE})  # what users have asked

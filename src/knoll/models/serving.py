@@ -1,6 +1,6 @@
 """The fields of a Model that say how its predictors scale."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
@@ -8,9 +8,22 @@ from knoll.models.dataset import Spec
 from knoll.models.units import Resources, unit
 from knoll.quantities import PREDICTOR_RESOURCES, resources_in_words
 
-__all__ = ["ServingSpec"]
+__all__ = ["LoggerSpec", "ServingSpec"]
 
 _SERVED_WITH = unit("cores, bytes, GPUs", none=resources_in_words(PREDICTOR_RESOURCES))
+
+
+class LoggerSpec(Spec):
+    """Which requests, and which answers to them, are sent to the broker."""
+
+    mode: Literal["all", "request", "response"] = Field(
+        default="all",
+        description="What is sent of a request that was answered well: `all`, the `request` alone, or the "
+        "`response` alone",
+    )
+    share: Annotated[int, unit("percent")] = Field(
+        default=100, ge=1, le=100, description="Which part of the requests is sent; their ids decide"
+    )
 
 
 class ServingSpec(Spec):
@@ -29,6 +42,11 @@ class ServingSpec(Spec):
         default=False,
         description="Whether calls of gRPC reach the predictors of a cluster, too. The gateway then asks "
         "them by HTTP/2",
+    )
+    logger: LoggerSpec | None = Field(
+        default=None,
+        description="Which requests are sent to the broker, as KServe's logger sends them",
+        json_schema_extra={"none": "none"},
     )
     resources: Annotated[Resources, _SERVED_WITH] = Field(
         default_factory=dict, description="What one replica requests, which is also its limit"

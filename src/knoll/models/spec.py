@@ -11,7 +11,7 @@ from knoll.models.dataset import DatasetSpec, LandedSpec, Spec
 from knoll.models.gate import GateSpec
 from knoll.models.hooks import HookSpec
 from knoll.models.recorded import RecordedSpec
-from knoll.models.serving import ServingSpec
+from knoll.models.serving import LoggerSpec, ServingSpec
 from knoll.models.sticky import StickyKey
 from knoll.models.training import TrainingSpec
 from knoll.models.units import PositiveSeconds, Seconds, form, unit
@@ -24,6 +24,7 @@ __all__ = [
     "GateSpec",
     "HookSpec",
     "LandedSpec",
+    "LoggerSpec",
     "Model",
     "ModelSpec",
     "RecordedSpec",

@@ -1,6 +1,6 @@
 """An answer of a predictor, before it becomes ASGI messages."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -8,9 +8,10 @@ import orjson
 
 from knoll.headers import CONTENT_TYPE, WARNINGS
 from knoll.media_types import JSON
+from knoll.predict.work import Work
 from knoll.quoting import escaped
 
-__all__ = ["Answer", "in_json", "refusal", "told_in_header"]
+__all__ = ["Act", "Answer", "in_json", "refusal", "told_in_header"]
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,9 @@ class Answer:
     status: int
     body: bytes
     headers: Mapping[str, str] = field(default_factory=dict)
+
+
+Act = Callable[[bytes, Mapping[str, str], Work], Answer]  # answers a body with these headers
 
 
 def in_json(status: int, value: Any, headers: Mapping[str, str] | None = None) -> Answer:

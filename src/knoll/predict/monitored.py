@@ -14,6 +14,7 @@ from prometheus_client.registry import Collector
 
 from knoll.predict.counts import BUCKETS, PredictorCounts
 from knoll.predict.durations import ENDS, Durations
+from knoll.predict.inference_log import InferenceLog
 from knoll.predict.observer import Observer
 from knoll.predict.start_times import StartTimes
 from knoll.records.answered import Answered
@@ -24,18 +25,22 @@ _ENDS = (*(repr(edge) for edge in BUCKETS), "+Inf")
 _KSERVE_ENDS = (*map(repr, ENDS), "+Inf")
 
 
-def exposition(observer: Observer, durations: Durations, times: StartTimes) -> bytes:
+def exposition(
+    observer: Observer, durations: Durations, times: StartTimes, log: InferenceLog | None = None
+) -> bytes:
     """All metrics in the text format of Prometheus, those of the process included."""
     own = CollectorRegistry()
-    own.register(Monitored(observer, durations, times))
+    own.register(Monitored(observer, durations, times, log))
     return generate_latest(REGISTRY) + generate_latest(own)
 
 
 class Monitored(Collector):
     """What is scraped of a predictor."""
 
-    def __init__(self, observer: Observer, durations: Durations, times: StartTimes) -> None:
-        self._observer, self._durations, self._times = observer, durations, times
+    def __init__(
+        self, observer: Observer, durations: Durations, times: StartTimes, log: InferenceLog | None = None
+    ) -> None:
+        self._observer, self._durations, self._times, self._log = observer, durations, times, log
 
     def collect(self) -> Iterator[Metric]:
         """All metrics, of one moment."""
@@ -45,6 +50,8 @@ class Monitored(Collector):
         yield _requests(counts, labels)
         yield _seconds(counts, labels)
         yield _answers(counts, labels)
+        if self._log and self._log.share:
+            yield _logged(self._log, labels)
         for name, help_text, number in (
             ("knoll_answers_not_finite", "failed because a number was not finite", counts.outputs.not_finite),
             ("knoll_answers_constant", "the same as the one before", counts.outputs.constant),
@@ -112,4 +119,15 @@ def _answers(counts: PredictorCounts, labels: Mapping[str, str]) -> Metric:
     family = CounterMetricFamily("knoll_answers", "judged answers by bin", labels=[*labels, "bins", "bin"])
     for number, count in enumerate(counts.outputs.counts):
         family.add_metric([*labels.values(), counts.outputs.bins, str(number)], count)
+    return family
+
+
+def _logged(log: InferenceLog, labels: Mapping[str, str]) -> Metric:
+    family = CounterMetricFamily(
+        "knoll_logged_requests",
+        "requests for the inference log, by what became of them",
+        labels=[*labels, "ended"],
+    )
+    for ended, number in log.counts.items():
+        family.add_metric([*labels.values(), ended], number)
     return family

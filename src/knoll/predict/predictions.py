@@ -10,12 +10,13 @@ import re
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 
 from starlette.types import Receive, Scope, Send
 
 from knoll.headers import ALLOW, CONTENT_LENGTH
 from knoll.paths import LABELLED, MODEL_INFER, PREDICTED, READ
-from knoll.predict.answer import Answer, refusal
+from knoll.predict.answer import Act, Answer, refusal
 from knoll.predict.bins import SHOWN
 from knoll.predict.memory_budget import MemoryBudget
 from knoll.predict.served import Served
@@ -26,7 +27,6 @@ from knoll.request_limits import CLIENT_GONE
 __all__ = ["Predictions", "is_feedback", "is_prediction"]
 
 _log = logging.getLogger(__name__)
-_Act = Callable[[bytes, Mapping[str, str], Work], Answer]
 _ASKED = re.compile(
     "|".join(
         path.replace("{model}", f"(?P<{version}>[^/]+)")
@@ -100,13 +100,20 @@ class Predictions:
             return await self._work(self._served.call, scope, receive, work)
         if asked is None or next(filter(None, asked.groups())) != self._served.name:
             return refusal(404, f"there is no such model here; this is {self._served.name}")
+        if told:
+            return await self._work(self._served.feedback.take, scope, receive, work)
         predict = self._served.predict if asked["v1"] else self._served.infer
-        return await self._work(self._served.feedback.take if told else predict, scope, receive, work)
+        return await self._work(self._logged(predict), scope, receive, work)
+
+    def _logged(self, predict: Act) -> Act:
+        """The same, and the log is told."""
+        log = self._served.log
+        return predict if log is None or not log.share else partial(log.logged, predict)
 
     def _is_read(self, path: str) -> bool:
         return path in self._about or path in self._pages or _ABOUT.fullmatch(path) is not None
 
-    async def _work(self, act: _Act, scope: Scope, receive: Receive, work: Work) -> Answer:
+    async def _work(self, act: Act, scope: Scope, receive: Receive, work: Work) -> Answer:
         """Answer in a thread. If the client goes, the work ends at its next check."""
         body = (await receive())["body"]
         answering = asyncio.get_running_loop().run_in_executor(self._pool, act, body, _headers(scope), work)

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import replace
 from typing import NoReturn
 
 from knoll.errors import KnollError, Rejected
@@ -21,6 +22,7 @@ from knoll.ports import Platform
 from knoll.predict.blame import Usual
 from knoll.predict.feedback import Feedback
 from knoll.predict.graph import Graph, warm_up
+from knoll.predict.inference_log import InferenceLog
 from knoll.predict.label_book import LabelBook
 from knoll.predict.label_reports import LabelReports
 from knoll.predict.loading import Version
@@ -28,6 +30,7 @@ from knoll.predict.memory_budget import share
 from knoll.predict.memory_limit import UNLIMITED, memory_limit, resident, return_freed_memory
 from knoll.predict.observer import Observer
 from knoll.predict.recorder import Recorder
+from knoll.predict.reporting import all_reporting
 from knoll.predict.served import Served
 from knoll.predict.start_times import FETCH, LOAD, VERIFY, WARM_UP, StartTimes, process_age
 
@@ -57,15 +60,14 @@ def serve(
 
     name, book = version.manifest.version, LabelBook()
     recorder = Recorder(model, name, version.signature, platform)
-    served = _served(model, version, graph, book, recorder, platform)
+    log = InferenceLog(model, name, version.signature, platform)
+    served = replace(_served(model, version, graph, book, platform), recorder=recorder, log=log)
     observer = Observer(model, name, platform, served.bins, served.facets)
     workers = settings.threads or os.cpu_count() or 1
     with (
         _put_before(served, workers, around, times) as served,
         socket.create_server((settings.listen_host, port), backlog=2048) as listening,
-        observer.reporting(),
-        LabelReports(model, name, book, platform).reporting(),
-        recorder.reporting(),
+        all_reporting(observer, LabelReports(model, name, book, platform), recorder, log),
     ):
         times.end(process_age())
         server = protocol.new_server(
@@ -128,12 +130,10 @@ def load(
     return version, graph
 
 
-def _served(
-    model: str, version: Version, graph: Graph, book: LabelBook, recorder: Recorder, platform: Platform
-) -> Served:
+def _served(model: str, version: Version, graph: Graph, book: LabelBook, platform: Platform) -> Served:
     key, name, now = platform.settings.answer_key, version.manifest.version, platform.clock.now
     feedback = Feedback(model, name, version.signature, key, book, now)
-    return Served(model, version, graph, Usual(version), feedback, recorder)
+    return Served(model, version, graph, Usual(version), feedback)
 
 
 def _prepare_process() -> None:

@@ -28,7 +28,7 @@ from knoll.proofs import RECORDED_PURPOSE, prove
 from knoll.records.recorded import MOST_OF_ONE, RecordedRequest, claimed
 from knoll.records.signature import Signature
 
-__all__ = ["MOST_AT_ONCE", "MOST_OF_A_REPORT", "Recorder", "is_sampled", "recorded_body"]
+__all__ = ["MOST_AT_ONCE", "MOST_OF_A_REPORT", "Recorder", "can_redact", "is_sampled", "recorded_body"]
 
 MOST_AT_ONCE = 20  # requests that wait for the next report
 MOST_OF_A_REPORT = 2**19  # bytes, below the 1 MiB that an event may have
@@ -52,7 +52,7 @@ class Recorder:
         self._model, self._version, self._signature, self._platform = model, version, signature, platform
         settings = platform.settings
         self._redact = settings.recorded_redact
-        is_able = bool(settings.revision_key and settings.sink) and _can_redact(signature, self._redact)
+        is_able = bool(settings.revision_key and settings.sink) and can_redact(signature, self._redact)
         self._share = settings.recorded_share if is_able else 0
         self._waiting: deque[_Answered] = deque(maxlen=MOST_AT_ONCE)
 
@@ -129,9 +129,9 @@ def _redacted(instances: Sequence[Any], signature: Signature, redact: Sequence[s
     return [{name: (neutral if name in redact else one)[name] for name in names} for one in instances]
 
 
-def _can_redact(signature: Signature, redact: Sequence[str]) -> bool:
-    """Whether each field of `redact` is one of several inputs, with a neutral value. Pictures and tensors
-    that are a whole request have no fields."""
+def can_redact(signature: Signature, redact: Sequence[str]) -> bool:
+    """Whether each field of `redact` is one of several inputs, with a neutral value; the log says if not.
+    Pictures and tensors that are a whole request have no fields."""
     names = {one.name for one in signature.inputs} if len(signature.inputs) > 1 else set()
     is_able = not redact or (names >= {*redact} and example_instance(signature) is not None)
     if not is_able:

@@ -2,11 +2,25 @@
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from typing import Protocol
 
-__all__ = ["reporting"]
+__all__ = ["all_reporting", "reporting"]
 
 _LAST_WITHIN = 5.0  # seconds for the last one
+
+
+class _Reporter(Protocol):
+    def reporting(self) -> AbstractContextManager[None]: ...
+
+
+@contextmanager
+def all_reporting(*reporters: _Reporter) -> Iterator[None]:
+    """All of them report meanwhile, and for the last time at the end."""
+    with ExitStack() as stack:
+        for one in reporters:
+            stack.enter_context(one.reporting())
+        yield
 
 
 @contextmanager

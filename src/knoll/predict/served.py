@@ -16,12 +16,14 @@ from knoll.errors import InvalidInstance, NotFound, Unavailable
 from knoll.headers import RETRY_AFTER
 from knoll.paths import V2_MODEL, path_of
 from knoll.predict.answer import Answer, refusal
+from knoll.predict.answer_size import memory_of
 from knoll.predict.bins import NOT_FINITE, Bins, bins_of
 from knoll.predict.blame import Usual
 from knoll.predict.explanation import explain
 from knoll.predict.facets import FacetBins, facets_of
 from knoll.predict.feedback import Feedback
 from knoll.predict.graph import Graph
+from knoll.predict.inference_log import InferenceLog
 from knoll.predict.json_body import is_long
 from knoll.predict.loading import Version
 from knoll.predict.receipts import new_id
@@ -34,15 +36,13 @@ from knoll.request_limits import RETRY_SECONDS
 __all__ = ["Served"]
 
 _log = logging.getLogger(__name__)
-_MOST_NUMBERS = 4_000_000  # of one answer in JSON
-_MOST_DENSE = 32_000_000  # of it in pictures and binary tensors
-_NUMBER, _DENSE = 100, 16  # bytes of memory that each takes until it is sent
 
 
 @dataclass(frozen=True)
 class Served:
     """The model `name` answers with this version. Inputs that it was not made for are no fault of it.
-    `feedback` gives the answers their ids. `recorder` keeps some requests, if there is one."""
+    `feedback` gives the answers their ids. `recorder` keeps some requests, if there is one; `log` is told of
+    all."""
 
     name: str
     version: Version
@@ -50,6 +50,7 @@ class Served:
     usual: Usual
     feedback: Feedback
     recorder: Recorder | None = None
+    log: InferenceLog | None = None
     _long: Lock = field(default_factory=Lock)
 
     @property
@@ -223,7 +224,7 @@ class Served:
             if index == 0:
                 shown = self.bins.shown(inputs, outputs)
                 work.shown = replace(shown, facets=self.facets.find(inputs, outputs))
-                work.keep(self._memory_of(outputs, size, dense))
+                work.keep(memory_of(outputs, size, dense))
             yield outputs
 
     def _run(self, inputs: Mapping[str, Array], work: Work) -> dict[str, Array]:
@@ -237,14 +238,3 @@ class Served:
                 raise
             fault = str(error) if isinstance(error, ArithmeticError) else "the graph cannot be run"
             raise InvalidInstance(f"{fault}: {unusual}") from error
-
-    def _memory_of(self, outputs: Mapping[str, Array], instances: int, dense: Collection[str]) -> int:
-        """The bytes that the answer takes until it is sent."""
-        sizes: dict[str, int] = {name: batch[0].size * instances for name, batch in outputs.items()}
-        most = sum(size for name, size in sizes.items() if name in dense)
-        numbers = sum(sizes.values()) - most
-        if numbers > _MOST_NUMBERS or most > _MOST_DENSE:
-            raise InvalidInstance(
-                f"the answer would have {numbers + most:,} numbers", fix="send fewer instances at a time"
-            )
-        return _NUMBER * numbers + _DENSE * most

@@ -133,11 +133,13 @@ def _annotations(model: Model, attempt: int) -> dict[str, str]:
 
 
 def _variables(model: Model, settings: Settings, key: str, secret: str) -> Sequence[Mapping[str, Any]]:
-    """Where the sink is, what is recorded, and the keys. A predictor serves without its own one: then its
-    reports do not count."""
+    """Where the sink is, what is recorded and logged, and the keys. A predictor serves without its own one:
+    then its reports do not count."""
     kept = model.rollout.recorded
     share, redact = (str(kept.share), json.dumps(kept.redact) if kept.redact else "") if kept else ("", "")
     given = {"sink": settings.sink, "verify_key": key, "recorded_share": share, "recorded_redact": redact}
+    if logger := model.serving.logger:
+        given |= {"log_share": str(logger.share), "log_mode": logger.mode, "namespace": settings.namespace}
     variables: list[Mapping[str, Any]] = [
         {"name": variable(name), "value": value} for name, value in given.items() if value
     ]

@@ -123,7 +123,7 @@ def custom_served(found: CustomClass, served: Served, workers: int) -> Iterator[
         raise Unavailable(f"{found.name} is not ready", fix="let load or start set ready")
     parts = (served.name, served.version, served.graph, served.usual, served.feedback)
     try:
-        yield CustomServed(*parts, model=model, named=found.name, thread=thread)
+        yield CustomServed(*parts, log=served.log, model=model, named=found.name, thread=thread)
     finally:
         model.stop_engine() if model.engine else None
         model.stop()
