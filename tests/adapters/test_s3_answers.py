@@ -1,5 +1,8 @@
 """What helps is told by what the server said: keys are named only if it refused them."""
 
+import io
+import tracemalloc
+
 import pytest
 from botocore.exceptions import (
     BotoCoreError,
@@ -10,8 +13,9 @@ from botocore.exceptions import (
     ProfileNotFound,
     ReadTimeoutError,
 )
+from botocore.response import StreamingBody
 
-from knoll.adapters.s3_answers import AWS, client_fault, no_answer, refusal
+from knoll.adapters.s3_answers import AWS, body_of, client_fault, no_answer, refusal
 
 PLACE = "http://store:9000"
 
@@ -57,3 +61,29 @@ def test_nobody_is_told_to_start_the_store_that_the_platform_starts_again() -> N
 )
 def test_why_the_client_has_no_answer_is_told_in_our_words(error: BotoCoreError, told: str) -> None:
     assert client_fault(error, 5, 60) == told
+
+
+@pytest.mark.parametrize("knows_ranges", [True, False])
+@pytest.mark.parametrize("part", [range(4), range(3, 7), range(8, 20), range(10, 20)])
+def test_a_part_is_read_from_a_server_that_knows_no_ranges(part: range, knows_ranges: bool) -> None:
+    """It sends the whole object, with 200."""
+    whole = b"0123456789"
+    wanted = whole[part.start : part.stop]
+    sent = wanted if knows_ranges else whole
+    answer = {
+        "Body": StreamingBody(io.BytesIO(sent), len(sent)),
+        "ResponseMetadata": {"HTTPStatusCode": 206 if knows_ranges else 200},
+    }
+    assert body_of(answer, part) == wanted
+
+
+def test_no_more_than_a_part_is_held_of_what_such_a_server_sends() -> None:
+    whole = io.BytesIO(bytes(64 * 2**20))
+    answer = {"Body": StreamingBody(whole, 64 * 2**20), "ResponseMetadata": {"HTTPStatusCode": 200}}
+    tracemalloc.start()
+    try:
+        assert len(body_of(answer, range(50 * 2**20, 51 * 2**20))) == 2**20
+        assert tracemalloc.get_traced_memory()[1] < 4 * 2**20
+    finally:
+        tracemalloc.stop()
+    assert whole.closed

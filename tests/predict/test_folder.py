@@ -14,6 +14,7 @@ import httpx
 import pytest
 
 from knoll.errors import InvalidVersion, NotFound
+from knoll.predict import loading
 from knoll.predict.loading import read_version
 from knoll.records.attestation import attest
 from knoll.records.manifest import entry_of
@@ -39,6 +40,12 @@ def test_a_folder_is_a_version_when_every_byte_is_right(folder: Path) -> None:
     version = read_version(link)
     assert (version.manifest.model, version.manifest.version) == ("shade", "v000001")
     assert version.digest == entry_of((folder / "manifest.json").read_bytes()).sha256
+
+
+def test_a_large_file_is_read_in_parts(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = read_version(folder)
+    monkeypatch.setattr(loading, "_PART", 64)
+    assert read_version(folder) == whole
 
 
 def a_flipped_bit(folder: Path) -> None:

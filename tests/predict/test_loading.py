@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from knoll.adapters.memory.store import MemoryStore
-from knoll.errors import InvalidVersion, NotFound, Rejected
+from knoll.errors import InvalidVersion, KnollError, NotFound, Rejected
+from knoll.predict import loading
 from knoll.predict.loading import fetch_version
 from knoll.predict.predictor import load
 from knoll.records.attestation import attest
@@ -62,6 +63,74 @@ def test_a_flipped_bit_in_any_file_is_found(files_of: Files, classifier: Any, na
     files[name] = flipped(files[name])
     with pytest.raises(InvalidVersion, match=f"{name} has sha256"):
         fetch_version(store_of(files), URI, "shade")
+
+
+SMALL = 512  # bytes of a part
+
+
+class Parts(MemoryStore):
+    """A store that remembers which parts of which objects it has sent. `spoil` changes what comes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sent: list[tuple[str, range]] = []
+        self.spoil: Callable[[bytes, range], bytes] = lambda body, _: body
+
+    def get(self, uri: str, *, part: range | None = None, **pinned: Any) -> bytes:
+        body = super().get(uri, part=part, **pinned)
+        if part is None or len(part) > SMALL:  # whole, or a record
+            return body
+        self.sent.append((uri.removeprefix(URI), part))
+        return self.spoil(body, part)
+
+
+@pytest.fixture
+def parts(files_of: Files, classifier: Any, monkeypatch: pytest.MonkeyPatch) -> Parts:
+    """A store with a version whose weights have five parts."""
+    monkeypatch.setattr(loading, "_PART", SMALL)
+    store = Parts()
+    weights = bytes(range(256)) * 9
+    for name, body in files_of(classifier, {"model.safetensors": weights}).items():
+        store.put(URI + name, body)
+    return store
+
+
+def test_a_large_file_is_fetched_in_parts_and_a_small_one_whole(parts: Parts) -> None:
+    version = fetch_version(parts, URI, "shade")
+    weights = [part for name, part in parts.sent if name == "model.safetensors"]
+    assert sorted(weights, key=lambda one: one.start) == [
+        range(start, min(start + SMALL, 2304)) for start in range(0, 2304, SMALL)
+    ]
+    assert {name for name, _ in parts.sent}.isdisjoint({"README.md", "grid.png"})
+    assert entry_of(version.graph) == version.manifest.files["model.onnx"]
+
+
+@pytest.mark.parametrize("place", range(5))
+@pytest.mark.parametrize(
+    "spoil",
+    [flipped, lambda body: body[:-1], lambda body: b"", lambda body: body + b"x"],
+    ids=["wrong", "short", "missing", "long"],
+)
+def test_a_part_that_is_not_what_was_trained_ends_the_start(
+    parts: Parts, spoil: Callable[[bytes], bytes], place: int
+) -> None:
+    """Whichever part it is, and whether it is wrong, short, missing or long."""
+    parts.spoil = lambda body, part: spoil(body) if part.start == place * SMALL else body
+    with pytest.raises(InvalidVersion, match="safetensors has sha256"):
+        fetch_version(parts, URI, "shade")
+
+
+def test_parts_of_two_writes_of_a_file_never_mix(parts: Parts) -> None:
+    """The first part that comes after the second write is refused."""
+    body = parts.get(URI + "model.safetensors")
+
+    def write(found: bytes, part: range) -> bytes:
+        parts.put(URI + "model.safetensors", flipped(body))
+        return found
+
+    parts.spoil = write
+    with pytest.raises(KnollError):
+        fetch_version(parts, URI, "shade")
 
 
 @pytest.mark.parametrize("name", ["model.safetensors", "README.md"])

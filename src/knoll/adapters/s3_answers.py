@@ -1,6 +1,7 @@
 """Decides what an answer of an S3 server means, and what it means that there is none."""
 
 from collections.abc import Sequence
+from contextlib import closing
 from datetime import datetime
 from typing import Any
 
@@ -8,7 +9,17 @@ from knoll.adapters.http_faults import connection_fault
 from knoll.errors import AlreadyExists, Conflict, KnollError, NotFound, Rejected, StoreUnavailable
 from knoll.names import split_uri
 
-__all__ = ["AWS", "KEYS_OF_AWS", "bare", "client_fault", "no_answer", "refusal", "unavailable", "version_at"]
+__all__ = [
+    "AWS",
+    "KEYS_OF_AWS",
+    "bare",
+    "body_of",
+    "client_fault",
+    "no_answer",
+    "refusal",
+    "unavailable",
+    "version_at",
+]
 
 AWS = "AWS"  # the place where no endpoint is set
 KEYS_OF_AWS = (
@@ -39,6 +50,8 @@ _CLIENT = {  # by the name of what botocore raises
     "ParamValidationError": "S3 has no such names of buckets or objects",
 }
 _NO_CONNECTION = ("ConnectionError", "EndpointConnectionError", "SSLError")
+_PART_ONLY = 206  # the answer of a server that knows ranges
+_PASSED = 2**20  # bytes that are read at once and not kept
 _EXISTS = ("BucketAlreadyOwnedByYou", "BucketAlreadyExists")
 
 
@@ -112,3 +125,16 @@ def version_at(written: Sequence[Any], deleted: Sequence[Any], etag: str, at: da
 def bare(etag: str) -> str:
     """An etag without its quotes."""
     return etag.strip('"')
+
+
+def body_of(answer: Any, part: range | None) -> bytes:
+    """The bytes of an object, or those in `part`. A server that knows no ranges sends the whole object: then
+    the part is read from that, and no more is held in memory."""
+    body = answer["Body"]
+    if part is None or answer["ResponseMetadata"]["HTTPStatusCode"] == _PART_ONLY:
+        return bytes(body.read())
+    with closing(body):
+        before = part.start
+        while before and (passed := body.read(min(before, _PASSED))):
+            before -= len(passed)
+        return bytes(body.read(len(part)))

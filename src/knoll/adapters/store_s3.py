@@ -17,6 +17,7 @@ from knoll.adapters.s3_answers import (
     AWS,
     KEYS_OF_AWS,
     bare,
+    body_of,
     client_fault,
     no_answer,
     refusal,
@@ -92,12 +93,12 @@ class S3Store:
         """See `ports.ObjectStore.get`."""
         bytes_only: dict[str, Any] = {"Range": f"bytes={part.start}-{part.stop - 1}"} if part else {}
         try:
-            return self._get(uri, bytes_only | ({"IfMatch": f'"{etag}"'} if etag else {}))
+            return self._get(uri, bytes_only | ({"IfMatch": f'"{etag}"'} if etag else {}), part)
         except (Conflict, NotFound):
             version = self._version(uri, etag, at) if etag and at else ""
             if not version:
                 raise
-        return self._get(uri, bytes_only | {"VersionId": version})
+        return self._get(uri, bytes_only | {"VersionId": version}, part)
 
     def put(
         self, uri: str, body: bytes | BinaryIO, *, if_absent: bool = False, content_type: str = ""
@@ -139,11 +140,11 @@ class S3Store:
             except AlreadyExists:
                 return
 
-    def _get(self, uri: str, options: dict[str, Any]) -> bytes:
+    def _get(self, uri: str, options: dict[str, Any], part: range | None) -> bytes:
         bucket, key = _split_object(uri)
         with self._errors(uri):
             try:
-                return self._client().get_object(Bucket=bucket, Key=key, **options)["Body"].read()
+                return body_of(self._client().get_object(Bucket=bucket, Key=key, **options), part)
             except ClientError as error:
                 if _status(error) == _NO_SUCH_PART:
                     return b""

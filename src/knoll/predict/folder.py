@@ -39,12 +39,12 @@ class Folder:
                     raise InvalidVersion(f"{name!r} is a link or a device; a version has only files")
 
     def get(self, uri: str, *, etag: str = "", part: range | None = None) -> bytes:  # noqa: ARG002
-        """The bytes of a file, or the first of them up to the end of `part`. Raises NotFound,
-        StoreUnavailable."""
+        """The bytes of a file, or those in `part`. Raises NotFound, StoreUnavailable."""
         path = self._path / uri.removeprefix(self.uri)
         try:
             with path.open("rb") as file:
-                return file.read(part.stop if part else -1)
+                file.seek(part.start if part else 0)
+                return file.read(len(part) if part else -1)
         except FileNotFoundError as error:
             raise NotFound(
                 f"{path} does not exist", fix="storageUri is the folder of one version, with its last slash"

@@ -47,7 +47,8 @@ class StartTimes:
             self._seconds[name] += time.perf_counter() - began
 
     def move(self, seconds: float, source: str, to: str) -> None:
-        """So much of one part belongs to another one."""
+        """So much of one part belongs to another one, or all of it if it took less."""
+        seconds = min(seconds, self._seconds[source])
         self._seconds[source] -= seconds
         self._seconds[to] += seconds
 

@@ -82,9 +82,10 @@ class VersionFolder:
         """The names that lie there and that the manifest does not name: nothing reads them."""
         return extra_files(manifest, (one.uri.removeprefix(self.uri) for one in self.source.list(self.uri)))
 
-    def get(self, name: str, listed: Mapping[str, ObjectInfo]) -> bytes:
-        """The bytes of a file as it was listed. Raises NotFound if it has changed since."""
-        return self.source.get(self.uri + name, etag=listed[name].etag)
+    def get(self, name: str, listed: Mapping[str, ObjectInfo], part: range | None = None) -> bytes:
+        """The bytes of a file as it was listed, or those in `part`. Raises NotFound or Conflict if it has
+        changed since."""
+        return self.source.get(self.uri + name, etag=listed[name].etag, part=part)
 
 
 def version_folder(model: str, version: str, bucket: Bucket) -> VersionFolder:

@@ -1,15 +1,22 @@
-"""Entry point of the predictor image: `knoll-predictor --model NAME` with the place of the version."""
+"""Entry point of the predictor image: `knoll-predictor --model NAME` with the place of the version.
+
+ONNX Runtime and the server are imported while the version is fetched.
+"""
 
 import argparse
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from knoll.errors import Rejected
 from knoll.predict.loading import Keep, fetch_version, read_version
-from knoll.predict.predictor import Around, fail, serve
 from knoll.settings import read_settings
 from knoll.wiring.logs import escape_logs
 from knoll.wiring.platform import process_platform
+
+if TYPE_CHECKING:
+    from knoll.predict.predictor import Around
 
 __all__ = ["main"]
 
@@ -17,7 +24,7 @@ __all__ = ["main"]
 def main() -> None:
     """Serve one version until SIGTERM. If it must not be served, exit and say why."""
     escape_logs()
-    parser = argparse.ArgumentParser(prog="knoll-predictor", description=__doc__)
+    parser = argparse.ArgumentParser(prog="knoll-predictor", description=__doc__.partition("\n")[0])
     parser.add_argument("--model", required=True, help="name under which the version answers")
     place = parser.add_mutually_exclusive_group(required=True)
     place.add_argument("--version-uri", help="s3:// folder of a version of that model, ending with a slash")
@@ -39,12 +46,18 @@ def main() -> None:
         fetch = partial(read_version, given.model_dir, pin, keys, keep)
     else:
         fetch = partial(fetch_version, platform.store, given.version_uri, given.model, pin, keys, keep)
-    serve(given.model, fetch, platform, settings.listen_port, around)
+    pool = ThreadPoolExecutor(1)
+    fetching = pool.submit(fetch)
+    pool.shutdown(wait=False)
+    from knoll.predict.predictor import serve
+
+    serve(given.model, fetching.result, platform, settings.listen_port, around)
 
 
-def _custom(named: str) -> tuple[Keep, Around]:
+def _custom(named: str) -> "tuple[Keep, Around]":
     """What takes the files of the version, and what puts the class before it. Only now kserve is imported."""
     from knoll.predict.custom.found import CustomClass
+    from knoll.predict.predictor import fail
 
     try:
         found = CustomClass(named)
