@@ -18,6 +18,7 @@ import torch
 
 from knoll.families.base import Examples, Files
 from knoll.families.image.family import ImageClassifier
+from knoll.families.recommender.family import Recommender
 from knoll.families.tabular.family import Tabular
 from knoll.families.text.family import TextClassifier
 from knoll.families.traffic.family import TrafficForecast
@@ -84,9 +85,22 @@ def streets() -> Examples:
     return TrafficForecast().examples(Files.of({"streets.csv": body}), TrafficForecast().configure(STREETS))
 
 
+@cache
+def shop() -> Examples:
+    """Users who take the items of one of two kinds, in any order."""
+    chance, lines = random.Random(3), ["user,item"]
+    for number in range(80):
+        items = [f"{'ab'[number % 2]}{one}" for one in range(8)]
+        lines += [f"u{number},{one}" for one in chance.sample(items, 6)]
+    return Recommender().examples(
+        Files.of({"shop.csv": "\n".join(lines).encode()}), Recommender().configure(SHOP)
+    )
+
+
 THINGS = ["film", "plot", "music", "cast"]
 TEXTS = {"vocabulary": 300, "epochs": 4, "batchSize": 32, "dropout": 0.0, "tokenDropout": 0.0}
 STREETS = {"history": 28, "horizon": 4, "stride": 3, "epochs": 4, "batchSize": 8, "dropout": 0.0}
+SHOP = {"history": 8, "negatives": 6, "epochs": 4, "batchSize": 16, "dropout": 0.0, "itemDropout": 0.0}
 TABLE = {"target": "answer", "epochs": 6, "batchSize": 32, "dropout": 0.0, "unseen": 0.0}
 FAMILIES: dict[str, tuple[Any, Mapping[str, Any], Callable[[], Examples]]] = {
     "image-classifier": (
@@ -97,6 +111,7 @@ FAMILIES: dict[str, tuple[Any, Mapping[str, Any], Callable[[], Examples]]] = {
     "tabular, a number": (Tabular(), TABLE, lambda: table("number")),
     "text-classifier": (TextClassifier(), TEXTS, texts),
     "traffic-forecast": (TrafficForecast(), STREETS, streets),
+    "recommender": (Recommender(), SHOP, shop),
     "dcgan": (StillDcgan(), {"epochs": 2, "batchSize": 8, "scored": 8}, lambda: colours(40)),
 }
 
@@ -122,13 +137,20 @@ def fit(
 
 @pytest.mark.parametrize("name", FAMILIES)
 def test_the_losses_of_a_training_are_those_of_the_cpu(name: str) -> None:
-    """In fp32. A DCGAN's latent vectors are drawn by the CPU here, too."""
-    draw = torch.randn
+    """In fp32. What is drawn by chance is drawn by the CPU here, too."""
+    choose_rows = torch.multinomial
 
-    def drawn(*size: int, device: Any = None, **more: Any) -> torch.Tensor:
-        return draw(*size, **more).to(device)
+    def drawn(draw: Callable[..., torch.Tensor]) -> Callable[..., torch.Tensor]:
+        return lambda *size, device=None, **more: draw(*size, **more).to(device)
 
-    with patch.object(torch, "randn", drawn):
+    def chosen_rows(shares: torch.Tensor, *more: Any, **named: Any) -> torch.Tensor:
+        return choose_rows(shares.cpu(), *more, **named).to(shares.device)
+
+    with (
+        patch.object(torch, "randn", drawn(torch.randn)),
+        patch.object(torch, "rand", drawn(torch.rand)),
+        patch.object(torch, "multinomial", chosen_rows),
+    ):
         ours, theirs = (fit(name, device, chosen(name, FP32)) for device in (GPU, CPU))
     print(f"\n{name}: {losses(ours)[-2:]} on the GPU, {losses(theirs)[-2:]} on the CPU")
     assert losses(ours) == pytest.approx(losses(theirs), rel=0.03, abs=0.01)

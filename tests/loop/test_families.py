@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from families.test_recommender import SMALL as SMALL_SHOP
+from families.test_recommender import purchases
 from families.test_tabular import PEOPLE, people
 from families.test_text import opinions
 from families.test_traffic import SMALL, count, table, when, wide
@@ -52,6 +54,13 @@ SMALLS = {
         {**SMALL, "events": ["free"], "seed": 1},
         {"time": when(27), "history": STREETS},
         lambda answer: [*answer] == ["north", "south"] and len(answer["south"]["0.5"]) == 4,
+    ),
+    "recommender": Small(
+        "recommender",
+        purchases(),
+        {**SMALL_SHOP, "seed": 1},
+        {"items": ["rake", "seeds", "spade"]},
+        lambda answer: answer["items"][0] == "gloves",
     ),
 }
 

@@ -1,6 +1,7 @@
 """Between JSON and tensors: a module with one `Codec` for each kind that a signature can name.
 
     input codec  options              instance                                       tensor
+    basket       file                 {"user": "..."}, or {"items": ["...", "..."]}  int32 (L,)
     image        mode, width, height  {"b64": PNG or JPEG}, or pixels 0..255         float32 (C, H, W), 0..1
     latent       size                 {"seed": 7}, {"latent": [...]}, {} for chance  float32 (size,)
     row          columns, ignored     {"age": 63, "sex": "F"}                        float32 (C, 2)
@@ -11,6 +12,7 @@
     output codec  options    tensor                                    prediction
     classes       labels     (B, K) probabilities                      {"label", "probabilities"}
     image         low, high  (B, C, H, W) in [low, high], C is 1 or 3  {"b64": PNG}, or the PNG itself
+    ranking       file, top  (B, top, 2) items and scores              {"items", "scores"}
     series        names, …   (B, S, F, Q) quantiles                    {"name": {"0.5": [...]}}, or a PNG
     tensor        -          (B, ...)                                  nested lists
 

@@ -60,6 +60,11 @@ FAMILIES: dict[str, FamilyPlace] = {
         "traffic",
         PNG,
     ),
+    "recommender": FamilyPlace(
+        "knoll.families.recommender.family:Recommender",
+        "knoll.families.recommender.declaration:RecommenderDeclaration",
+        "recommender",
+    ),
 }
 
 

@@ -103,20 +103,25 @@ class Signature(Record):
 
 def files_of(signature: Signature) -> list[str]:
     """The files of the version that codecs need."""
-    return [one.options["file"] for one in signature.inputs if "file" in one.options]
+    tensors = (*signature.inputs, *signature.outputs)
+    return [*dict.fromkeys(one.options["file"] for one in tensors if "file" in one.options)]
 
 
 def with_files(signature: Signature, files: Mapping[str, bytes]) -> Signature:
     """The same, with each file that a codec needs. Raises InvalidVersion if one is missing."""
     if missing := [name for name in files_of(signature) if name not in files]:
         raise InvalidVersion(f"{SIGNATURE} names the file {missing[0]}, which is not there")
-    inputs = (
-        replace(one, options={**one.options, "content": FileContent(files[one.options["file"]].decode())})
-        if "file" in one.options
-        else one
-        for one in signature.inputs
-    )
-    return replace(signature, inputs=tuple(inputs))
+    contents = {name: FileContent(files[name].decode()) for name in files_of(signature)}
+
+    def filled(tensors: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        return tuple(
+            replace(one, options={**one.options, "content": contents[one.options["file"]]})
+            if "file" in one.options
+            else one
+            for one in tensors
+        )
+
+    return Signature(filled(signature.inputs), filled(signature.outputs))
 
 
 load_signature = reader(Signature, "signature", file=SIGNATURE, fault=InvalidVersion)

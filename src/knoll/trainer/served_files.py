@@ -10,7 +10,7 @@ from knoll.models.compression import CompressionSpec
 from knoll.records.compression import COMPRESSION
 from knoll.records.manifest import GRAPH
 from knoll.records.samples import SAMPLES, Sample, Samples, encode_samples
-from knoll.records.signature import SIGNATURE, Signature
+from knoll.records.signature import SIGNATURE, Signature, with_files
 from knoll.trainer.finished import FinishedTraining
 from knoll.trainer.graph import export_graph, run_graph
 from knoll.trainer.report import leave_out, say
@@ -46,7 +46,8 @@ def make_served(
         outputs = run_graph(graph, [column.numpy() for column in export.sample_inputs], threads=threads)
     named = {tensor.name: output for tensor, output in zip(signature.outputs, outputs, strict=True)}
     targets = export.targets or (None,) * len(export.samples)
-    samples = list(map(Sample, export.samples, encode(named, signature), targets))
+    predictions = encode(named, with_files(signature, export.files))
+    samples = list(map(Sample, export.samples, predictions, targets))
     files = {
         **export.files,
         GRAPH: graph,
