@@ -22,8 +22,8 @@ from knoll.records.manifest import GRAPH, Manifest, load_manifest, verify, versi
 from knoll.records.run import load_run, run_uri
 from knoll.trainer.compression import graphs, trial
 from knoll.trainer.compression.graphs import computes_fp16
-from knoll.trainer.compression.race import Race, race
 from knoll.trainer.compression.verdict import choose, quality_lost, why_not
+from knoll.trainer.race import Race, race
 from knoll.trainer.run import train
 from trainer.test_trainer import ROOT, RUN, World, world
 

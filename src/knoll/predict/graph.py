@@ -18,6 +18,7 @@ from knoll.predict.loading import Version
 from knoll.predict.memory_limit import UNLIMITED, resident
 from knoll.records.samples import Samples
 from knoll.records.signature import Signature
+from knoll.shared_runs import SharedRuns
 
 __all__ = ["Graph", "agree", "warm_up"]
 
@@ -30,7 +31,8 @@ _PIXEL_TOLERANCE = 2.0  # mean difference of a picture's pixels, of 255
 
 
 class Graph:
-    """A loaded graph. Threads may share it: `run` releases the interpreter's lock."""
+    """A loaded graph. Threads may share it: `run` releases the interpreter's lock. `shared` has the runs that
+    requests share, if the version shares them."""
 
     def __init__(self, version: Version, threads: int) -> None:
         """Load the graph with that many CPU threads, 0 for all cores. Raises InvalidVersion if it does not
@@ -52,20 +54,29 @@ class Graph:
         except Exception as error:  # the runtime has a dozen kinds of its own, without a common class
             raise InvalidVersion(f"model.onnx cannot be loaded: {type(error).__name__}") from error
         _check_names(self._session, version)
+        is_shared = version.manifest.shares_runs
+        self.shared = SharedRuns(self._answer, lambda: self.batch) if is_shared else None
 
     def run(
         self,
         inputs: Mapping[str, Array],
         running: Callable[[], AbstractContextManager[object]] = nullcontext,
+        check: Callable[[], None] = lambda: None,
     ) -> dict[str, Array]:
         """Inputs (B, ...) by name -> outputs (B, ...) by name. It is inside `running` while the graph runs,
-        and not while it waits for its turn. Raises ArithmeticError if a number is not finite.
+        and not while it waits for its turn. Raises ArithmeticError if a number is not finite, and what
+        `check` raises while others have a shared run.
 
         Give it no more than `batch` examples: its memory grows with them, to gigabytes for a generator.
         """
-        names = [tensor.name for tensor in self.signature.outputs]
+        if self.shared:
+            return dict(self.shared.run(inputs, running, check))
         with self._turn, running():
-            outputs = dict(zip(names, self._session.run(names, dict(inputs)), strict=True))
+            return self._answer(inputs)
+
+    def _answer(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
+        names = [tensor.name for tensor in self.signature.outputs]
+        outputs = dict(zip(names, self._session.run(names, dict(inputs)), strict=True))
         for name, batch in outputs.items():
             if batch.dtype.kind == "f" and not np.isfinite(batch).all():
                 raise ArithmeticError(f"output {name} is not finite")

@@ -16,21 +16,24 @@ from knoll.predict.counts import BUCKETS, PredictorCounts
 from knoll.predict.durations import ENDS, Durations
 from knoll.predict.inference_log import InferenceLog
 from knoll.predict.observer import Observer
+from knoll.predict.served import Served
 from knoll.predict.start_times import StartTimes
 from knoll.records.answered import Answered
+from knoll.shared_runs import SharedRuns
 
 __all__ = ["Monitored", "exposition"]
 
 _ENDS = (*(repr(edge) for edge in BUCKETS), "+Inf")
+_SHARERS = (1, 2, 4, 8, 16)  # upper ends
 _KSERVE_ENDS = (*map(repr, ENDS), "+Inf")
 
 
 def exposition(
-    observer: Observer, durations: Durations, times: StartTimes, log: InferenceLog | None = None
+    observer: Observer, durations: Durations, times: StartTimes, served: Served | None = None
 ) -> bytes:
     """All metrics in the text format of Prometheus, those of the process included."""
     own = CollectorRegistry()
-    own.register(Monitored(observer, durations, times, log))
+    own.register(Monitored(observer, durations, times, served))
     return generate_latest(REGISTRY) + generate_latest(own)
 
 
@@ -38,9 +41,9 @@ class Monitored(Collector):
     """What is scraped of a predictor."""
 
     def __init__(
-        self, observer: Observer, durations: Durations, times: StartTimes, log: InferenceLog | None = None
+        self, observer: Observer, durations: Durations, times: StartTimes, served: Served | None = None
     ) -> None:
-        self._observer, self._durations, self._times, self._log = observer, durations, times, log
+        self._observer, self._durations, self._times, self._served = observer, durations, times, served
 
     def collect(self) -> Iterator[Metric]:
         """All metrics, of one moment."""
@@ -50,8 +53,10 @@ class Monitored(Collector):
         yield _requests(counts, labels)
         yield _seconds(counts, labels)
         yield _answers(counts, labels)
-        if self._log and self._log.share:
-            yield _logged(self._log, labels)
+        if self._served and self._served.log and self._served.log.share:
+            yield _logged(self._served.log, labels)
+        if self._served and self._served.graph.shared:
+            yield _shared(self._served.graph.shared, labels)
         for name, help_text, number in (
             ("knoll_answers_not_finite", "failed because a number was not finite", counts.outputs.not_finite),
             ("knoll_answers_constant", "the same as the one before", counts.outputs.constant),
@@ -130,4 +135,15 @@ def _logged(log: InferenceLog, labels: Mapping[str, str]) -> Metric:
     )
     for ended, number in log.counts.items():
         family.add_metric([*labels.values(), ended], number)
+    return family
+
+
+def _shared(shared: SharedRuns, labels: Mapping[str, str]) -> Metric:
+    family = HistogramMetricFamily(
+        "knoll_run_requests", "requests that shared a run of the graph", labels=[*labels]
+    )
+    sizes = dict(shared.sizes)
+    buckets = [(f"{end}.0", sum(runs for size, runs in sizes.items() if size <= end)) for end in _SHARERS]
+    total = sum(size * runs for size, runs in sizes.items())
+    family.add_metric([*labels.values()], [*buckets, ("+Inf", sum(sizes.values()))], sum_value=total)
     return family

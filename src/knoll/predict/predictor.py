@@ -37,6 +37,7 @@ from knoll.predict.start_times import FETCH, LOAD, VERIFY, WARM_UP, StartTimes, 
 __all__ = ["Around", "fail", "load", "serve"]
 
 _WAITING = 100  # threads whose work waits for somebody else
+_SHARING = 16  # threads whose requests may share a run
 
 
 Around = Callable[[Served, int], AbstractContextManager[Served]]
@@ -75,7 +76,7 @@ def serve(
             {VERSION: name, DIGEST: version.digest},
             observer,
             times,
-            workers=_WAITING if around else workers,
+            workers=_WAITING if around else max(workers, _SHARING if graph.shared else 0),
             memory=share(limit, resident(), settings.body_memory),
             token=settings.token,
             key=settings.revision_key,

@@ -53,7 +53,7 @@ def new_server(
         """The library is imported with the first scrape: a start need not wait for it."""
         from knoll.predict.monitored import exposition
 
-        return exposition(observer, durations, times, served.log)
+        return exposition(observer, durations, times, served)
 
     pool = ThreadPoolExecutor(workers, thread_name_prefix="predict")
     predictions = Predictions(

@@ -230,7 +230,7 @@ class Served:
     def _run(self, inputs: Mapping[str, Array], work: Work) -> dict[str, Array]:
         """Run the graph. If it fails with inputs that it was not made for, raises InvalidInstance."""
         try:
-            return self.graph.run(inputs, work.running)
+            return self.graph.run(inputs, work.running, work.check)
         except Exception as error:  # the runtime has a dozen kinds of its own, without a common class
             work.shown = NOT_FINITE if isinstance(error, ArithmeticError) else None
             unusual = self.usual.why_not(inputs)

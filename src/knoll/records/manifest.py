@@ -86,10 +86,9 @@ FileEntries = Annotated[
 @with_config(LENIENT)
 @dataclass(frozen=True)
 class Manifest(Record):
-    """What a version is and where it comes from. `files` has names relative to the version's folder.
-    `metrics` are those on the held-out examples, `slices` those of parts of them, by metric and part; on the
-    same examples `champion` has the champion's, and `baseline` a naive answer's. `golden` has those on the
-    golden set, and `parity` how far the exported graph was from its network at most, by output."""
+    """A version and its origin. `files` has names in its folder. `metrics` are of the held-out examples, and
+    `slices` of parts of them; of the same ones `champion` has the champion's and `baseline` a naive answer's,
+    and `golden` those of the golden set. `parity` is how far its graph was off; requests may share runs."""
 
     model: str
     version: str
@@ -107,6 +106,7 @@ class Manifest(Record):
     champion: ChampionScore | None = None
     parity: Numbers = field(default_factory=dict)
     baseline: Numbers = field(default_factory=dict)
+    shares_runs: bool = False
 
 
 load_manifest = reader(Manifest, "manifest", file="manifest.json", fault=InvalidVersion)

@@ -71,6 +71,7 @@ def open_graph(body: bytes, *, threads: int = 0) -> RunGraph:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.log_severity_level = 3  # errors
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # as in the predictor
     session = onnxruntime.InferenceSession(body, options, providers=["CPUExecutionProvider"])
     names = [one.name for one in session.get_inputs()]
 

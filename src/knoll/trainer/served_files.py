@@ -14,6 +14,7 @@ from knoll.records.signature import SIGNATURE, Signature, with_files
 from knoll.trainer.finished import FinishedTraining
 from knoll.trainer.graph import export_graph, run_graph
 from knoll.trainer.report import leave_out, say
+from knoll.trainer.sharing import shares_runs
 
 if TYPE_CHECKING:
     from knoll.trainer.compression import Compressed
@@ -23,13 +24,15 @@ __all__ = ["ServedFiles", "as_served", "make_served"]
 
 @dataclass(frozen=True)
 class ServedFiles:
-    """The graph that is served, with its files, its samples, and what else was tried."""
+    """The graph that is served, with its files, its samples, what else was tried, and whether requests share
+    its runs."""
 
     files: Mapping[str, bytes]
     signature: Signature
     samples: Sequence[Sample]
     parity: Mapping[str, float]
     compressed: "Compressed | None" = None
+    shares_runs: bool = False
 
 
 def make_served(
@@ -40,10 +43,11 @@ def make_served(
     export = work.family.export(work.trained.networks, work.examples, work.config)
     signature, exported = export.signature, export_graph(export, threads=threads)
     graph, outputs, tolerance = exported.body, exported.outputs, Samples.tolerance
+    columns = [column.numpy() for column in export.sample_inputs]
     compressed = _compress(work, export, graph, threads, tell, notes)
     if compressed and compressed.served:
         graph, tolerance = compressed.served.graph, compressed.tolerance
-        outputs = run_graph(graph, [column.numpy() for column in export.sample_inputs], threads=threads)
+        outputs = run_graph(graph, columns, threads=threads)
     named = {tensor.name: output for tensor, output in zip(signature.outputs, outputs, strict=True)}
     targets = export.targets or (None,) * len(export.samples)
     predictions = encode(named, with_files(signature, export.files))
@@ -56,7 +60,10 @@ def make_served(
     }
     if compressed:
         files[COMPRESSION] = compressed.record.encode()
-    return ServedFiles(files, signature, samples, exported.parity, compressed)
+    is_shared = False
+    with leave_out("the race of shared runs", say, notes):
+        is_shared = shares_runs(graph, signature, columns, threads, say)
+    return ServedFiles(files, signature, samples, exported.parity, compressed, is_shared)
 
 
 def _compress(

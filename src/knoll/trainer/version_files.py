@@ -57,6 +57,7 @@ def draft_version(
         made = replace(
             _manifest(work, version, common, created_at, environment),
             parity=served.parity,
+            shares_runs=served.shares_runs,
             baseline=baseline.metrics if baseline else {},
         )
         with leave_out("the model card", say, []):

@@ -19,10 +19,10 @@ from knoll.records.samples import Samples
 from knoll.trainer.compression.distillation import distil
 from knoll.trainer.compression.graphs import fp16, int8, int8_weights
 from knoll.trainer.compression.pruning import prune
-from knoll.trainer.compression.race import Race, race
 from knoll.trainer.compression.subject import Subject
 from knoll.trainer.compression.verdict import choose, quality_lost, why_not
 from knoll.trainer.graph import open_graph, serve_graph
+from knoll.trainer.race import Race, race
 
 __all__ = ["MAKERS", "Compressed", "compress"]
 

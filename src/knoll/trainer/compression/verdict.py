@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 from knoll.families.declaration import Metric
 from knoll.records.compression import EXPORTED, TriedGraph
-from knoll.trainer.compression.race import FASTER
+from knoll.trainer.race import FASTER
 
 __all__ = ["choose", "quality_lost", "why_not"]
 
