@@ -47,13 +47,13 @@ class StartTimes:
             self._seconds[name] += time.perf_counter() - began
 
     def move(self, seconds: float, source: str, to: str) -> None:
-        """So much of one part belongs to another one, or all of it if it took less."""
-        seconds = min(seconds, self._seconds[source])
+        """So much of one part belongs to another one."""
         self._seconds[source] -= seconds
         self._seconds[to] += seconds
 
     def end(self, age: float) -> None:
-        """The start ends at that age of the process."""
+        """The start ends at that age of the process. A part from which more was moved than it took is 0."""
+        self._seconds = {part: max(seconds, 0.0) for part, seconds in self._seconds.items()}
         others = sum(seconds for part, seconds in self._seconds.items() if part != START)
         self._seconds[START] = max(age - others, 0.0)
 
